@@ -1,0 +1,43 @@
+# Two commands: `make serve` and `make test`. Each sets up what it needs in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: serve test check bench clean help
+
+help:  ## What there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+serve: $(if $(TRITON),.venv/proxy.done,.venv/serve.done)  ## Serve the default model; MODEL=, HOST=, PORT=, TRITON=HOST:PORT change what and where
+	@$(BIN)/forii serve $(if $(MODEL),--model $(MODEL)) $(if $(HOST),--host $(HOST)) \
+	    $(if $(PORT),--port $(PORT)) $(if $(TRITON),--triton $(TRITON))
+
+test: .venv/dev.done  ## All tests; ARGS="-k stop" picks some
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/dev.done  ## Lint, types, import rules, sizes
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/architecture
+
+clean:  ## Remove the environment and caches of the tools
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+# serve.txt holds the embedded Triton, which needs a machine that can run it; dev.txt holds serve.txt and the tools.
+.venv/serve.done .venv/dev.done: .venv/%.done: requirements/%.txt pyproject.toml | machine
+	$(call install,$*)
+
+.venv/proxy.done: .venv/%.done: requirements/%.txt pyproject.toml
+	$(call install,$*)
+
+define install
+@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+@echo "Installing requirements/$(1).txt into .venv ..."
+@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements/$(1).txt
+@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+@touch $@
+endef
+
+.PHONY: machine
+machine:
+	@$(PYTHON) launcher/machine.py
