@@ -1,0 +1,1 @@
+"""Engine builds: a recipe goes in, a servable Triton model folder and its manifest come out."""

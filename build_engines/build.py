@@ -1,0 +1,65 @@
+"""A recipe in, a finished build folder out (see Manifest for what is in it)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from build_engines import steps
+from build_engines.progress import Progress
+from build_engines.recipe import (
+    BuildError,
+    GgufSource,
+    Manifest,
+    ModelSection,
+    Recipe,
+    RecipeError,
+    load_manifest,
+)
+from build_engines.sources import source_digest
+from build_engines.targets import openvino
+
+TEMPLATES = Path(__file__).parents[1] / "model_repository"
+
+
+class Build(NamedTuple):
+    folder: Path
+    manifest: Manifest
+
+
+def build(recipe: Recipe, cache: Path, progress: Progress, templates: Path = TEMPLATES) -> Path:
+    """Builds the recipe, or finds it built, and returns the folder
+    ``<cache>/models/<triton_model>-<first 12 digits of the digest>``.
+
+    Raises BuildError: a source that cannot be had, a model that cannot be served, a recipe or template
+    that does not fit, an export that fails, a disk that is full.
+    """
+    try:
+        digest = source_digest(recipe.source, progress)
+        return steps.run(openvino.plan(recipe, digest, templates), cache.absolute(), progress)
+    except OSError as error:
+        raise BuildError(f"{error.filename or cache}: {error.strerror}") from error
+
+
+def find_builds(cache: Path) -> list[Build]:
+    """All finished builds, newest first. Folders whose manifest this version cannot read are not builds."""
+    folders = sorted((cache / "models").glob("*/manifest.json"), key=lambda path: -path.stat().st_mtime_ns)
+    builds = []
+    for manifest in folders:
+        try:
+            builds.append(Build(manifest.parent, load_manifest(manifest.parent)))
+        except RecipeError:
+            continue
+    return builds
+
+
+def recipe_for_gguf(path: Path) -> Recipe:
+    """The recipe of a bare GGUF file: ``Tiny Chat.Q4.gguf`` is served as ``local/tiny-chat.q4``."""
+    stem = re.sub(r"[^a-z0-9._:-]+", "-", path.stem.lower()).strip("-.")[:100]
+    if not stem:
+        raise RecipeError(f"{path}: its name has no letter or digit to name the model after; rename it")
+    return Recipe(
+        model=ModelSection(id=f"local/{stem}"),
+        source=GgufSource(kind="gguf", file=path.absolute()),
+    )

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from build_engines.build import TEMPLATES
+from build_engines.recipe import load_manifest
+from build_engines.targets import openvino
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(built_model: Path) -> Path:
+    """The GGUF file the default model was built from."""
+    recipe = load_manifest(built_model).recipe
+    assert recipe.source.sha256 is not None
+    tokenizer = openvino.plan(recipe, recipe.source.sha256, TEMPLATES).needs[0]
+    return tokenizer.needs[0].folder(built_model.parents[1]) / "model.gguf"
