@@ -1,0 +1,1 @@
+"""Who generates: a Generation in, Tokens out."""

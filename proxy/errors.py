@@ -1,0 +1,115 @@
+"""Every error a client can see, as one tree. Other layers' errors become one of these at one boundary.
+
+::
+
+    ForiiError                     500 server_error           internal_error
+    |- InvalidRequest              400 invalid_request_error  invalid_value
+    |  |- InvalidJson                                         invalid_json
+    |  |- MissingParameter                                    missing_required_parameter
+    |  |- UnsupportedParameter                                unsupported_parameter
+    |  |- UnsupportedContent                                  unsupported_content
+    |  |- ContextLengthExceeded                               context_length_exceeded
+    |  |- ModelNotFound            404                        model_not_found
+    |  |- NotFound                 404                        not_found
+    |  |- MethodNotAllowed         405                        method_not_allowed
+    |  |- RequestTooLarge          413                        request_too_large
+    |  `- UnsupportedMediaType     415                        unsupported_media_type
+    |- AuthenticationFailed        401 authentication_error   invalid_api_key
+    |- EngineFailed                502 server_error           engine_error
+    `- ModelUnavailable            503 server_error           model_unavailable   Retry-After
+
+Source: API contract, section 10.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ForiiError(Exception):
+    """An answer in the API's error shape. message: what to change, never anything of the server's inside.
+    param: the request field it is about, dotted and indexed (``messages[2].content``)."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+    def to_body(self) -> dict[str, dict[str, str | None]]:
+        return {
+            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        }
+
+
+class InvalidRequest(ForiiError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class InvalidJson(InvalidRequest):
+    code = "invalid_json"
+
+
+class MissingParameter(InvalidRequest):
+    code = "missing_required_parameter"
+
+
+class UnsupportedParameter(InvalidRequest):
+    code = "unsupported_parameter"
+
+
+class UnsupportedContent(InvalidRequest):
+    code = "unsupported_content"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class ModelNotFound(InvalidRequest):
+    status = 404
+    code = "model_not_found"
+
+
+class NotFound(InvalidRequest):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(InvalidRequest):
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTooLarge(InvalidRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(InvalidRequest):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class AuthenticationFailed(ForiiError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class EngineFailed(ForiiError):
+    status = 502
+    code = "engine_error"
+
+
+class ModelUnavailable(ForiiError):
+    status = 503
+    code = "model_unavailable"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}

@@ -1,0 +1,37 @@
+"""What a model's text means once it is parsed: the events that one sample consists of, in order. Any number
+of Content, then exactly one Done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Finish = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogProb:
+    """A generated token. token: its text, or ``bytes:\\xf0\\x9f`` where it is only part of a character.
+    data: its bytes. value: its natural log-probability."""
+
+    token: str
+    data: bytes
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A piece of the answer's text and the tokens it came from (none unless log-probs were asked for)."""
+
+    text: str
+    log_probs: tuple[LogProb, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a sample."""
+
+    finish: Finish
+
+
+Event = Content | Done

@@ -1,0 +1,1 @@
+"""How a model family writes what it means: text in, events out."""

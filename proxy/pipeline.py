@@ -1,0 +1,151 @@
+"""The line a request walks. Read this file first.
+
+::
+
+    ChatRequest  openai/      what the client said
+    -> ids       prompt/      chat template, tokenizer
+    -> Generation             n of them: complete, engine-neutral
+    -> Tokens    engines/     as they are generated
+    -> text      prompt/      detokenizer
+    -> text      stops.py     stop strings
+    -> Event     formats/     what the text means
+    -> Chunk     openai/      what the client reads
+
+A whole answer is the fold of these chunks (``openai/completion.py``): there is no second path.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from .choice import Choice
+from .engines.base import Engine
+from .errors import ContextLengthExceeded
+from .formats.parser import FORMATS
+from .generation import Generation
+from .merge import merge
+from .metrics import RequestMetrics
+from .models import ServedModel
+from .openai.chunk import Chunk, ChunkWriter, Head, Usage
+from .openai.messages import template_messages
+from .openai.request import ChatRequest
+from .stops import StopStrings
+
+_UINT64 = 2**64
+
+
+async def prepare(request: ChatRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics) -> Answer:
+    """The request up to where an engine is needed. Raises what is wrong with the request: nothing is generated
+    before everything is known to be right."""
+    ids = await model.prompter.encode(template_messages(request.messages))
+    room = _room(len(ids), request.answer_room, model.manifest.context)
+    head = Head(
+        id=f"chatcmpl-forii-{secrets.token_hex(12)}",
+        created=int(time.time()),
+        model=request.model,
+        fingerprint=model.fingerprint,
+        log_probs=request.logprobs,
+    )
+    return Answer(head, _generations(request, model, ids, room), request.stop or (), model, engine, metrics)
+
+
+def _room(prompt: int, wanted: int, context: int) -> int:
+    """The tokens an answer may have. Source: API contract, section 8."""
+    least = min(wanted, 256, context // 4)
+    if prompt + least > context:
+        raise ContextLengthExceeded(
+            f"This model's context is {context} tokens; the messages take {prompt} and the answer needs at "
+            f"least {least}. Send fewer or shorter messages.",
+            "messages",
+        )
+    return min(wanted, context - prompt)
+
+
+def _generations(
+    request: ChatRequest, model: ServedModel, ids: list[int], room: int
+) -> tuple[Generation, ...]:
+    """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
+    manifest = model.manifest
+    seed = secrets.randbits(64) if request.seed is None else request.seed
+    words = tuple(tuple(model.prompter.tokenizer.encode_plain(text)) for text in request.stop or ())
+    return tuple(
+        Generation(
+            request_id=secrets.token_hex(16),
+            model=manifest.triton_model,
+            prompt=ids,
+            max_tokens=room,
+            end_ids=manifest.end_ids,
+            pad_id=manifest.pad_id,
+            stop_words=words,
+            sampling=request.sampling,
+            seed=(seed + index) % _UINT64,
+            log_probs=request.logprobs,
+        )
+        for index in range(request.n)
+    )
+
+
+class Answer:
+    """A request that is ready to run. prompt_tokens: what its prompt takes. usage: None until the last chunk."""
+
+    def __init__(
+        self,
+        head: Head,
+        generations: tuple[Generation, ...],
+        stop: list[str] | tuple[()],
+        model: ServedModel,
+        engine: Engine,
+        metrics: RequestMetrics,
+    ) -> None:
+        self.head = head
+        self.model = model
+        self.prompt_tokens = len(generations[0].prompt)
+        self.samples = len(generations)
+        self.usage: Usage | None = None
+        self._generations = generations
+        self._engine = engine
+        self._metrics = metrics
+        self._writer = ChunkWriter(len(generations))
+        stops = StopStrings(stop)
+        self._choices = [
+            Choice(model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs)
+            for _ in generations
+        ]
+
+    @property
+    def completion_tokens(self) -> int:
+        """The tokens of all samples so far."""
+        return sum(choice.tokens for choice in self._choices)
+
+    def chunks(self) -> AsyncGenerator[list[Chunk], None]:
+        """The answer, as it is generated; closing it ends the generation in the engine."""
+        return merge([self._sample(index) for index in range(len(self._generations))])
+
+    async def _sample(self, index: int) -> AsyncGenerator[list[Chunk], None]:
+        choice = self._choices[index]
+        timer = self._metrics.sample()
+        async with aclosing(self._engine.generate(self._generations[index])) as stream:
+            async for tokens in stream:
+                timer.tokens(len(tokens.ids))
+                events = choice.feed(tokens)
+                if choice.done:
+                    self._settle()
+                chunks = [chunk for event in events for chunk in self._writer.write(index, event, self.usage)]
+                if chunks:
+                    yield chunks
+                if choice.done:
+                    return
+
+    def _settle(self) -> None:
+        """Counts the tokens once the last sample is done."""
+        if not all(choice.done for choice in self._choices):
+            return
+        blocks = max(choice.cached_blocks for choice in self._choices)
+        self.usage = Usage(
+            prompt=self.prompt_tokens,
+            completion=self.completion_tokens,
+            cached=min(blocks * self.model.manifest.tokens_per_block, self.prompt_tokens - 1),
+        )

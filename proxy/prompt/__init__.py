@@ -1,0 +1,1 @@
+"""Messages in, token ids out, and back: token ids in, text out."""

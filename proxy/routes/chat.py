@@ -1,0 +1,99 @@
+"""``POST /chat/completions``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ..errors import ForiiError
+from ..metrics import RequestMetrics
+from ..models import ServedModel
+from ..openai.bodies import ChatCompletion, ErrorBody
+from ..openai.request import ChatRequest, parse
+from ..openai.sse import UsageMode
+from ..pipeline import prepare
+from ..services import Services
+from .answering import AnswerResponse
+from .body import read_body
+
+_REQUEST_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}},
+}
+_STREAM = {
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'data: {"object":"chat.completion.chunk",...}\n\ndata: [DONE]\n\n',
+    }
+}
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {
+        "model": ChatCompletion,
+        "description": "The completion; with `stream`, its chunks.",
+        "content": _STREAM,
+    },
+    **{
+        status: {"model": ErrorBody, "description": text}
+        for status, text in (
+            (400, "The request is wrong; `error.param` names the field."),
+            (401, "The API key is missing or wrong."),
+            (404, "The model is not served."),
+            (413, "The body is too large."),
+            (415, "The body is not JSON."),
+            (502, "The engine failed; send the request again."),
+            (503, "The engine cannot be reached; try again after `Retry-After` seconds."),
+        )
+    },
+}
+
+
+def chat_router(services: Services) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/chat/completions",
+        summary="Create a chat completion",
+        response_model=None,
+        responses=_ANSWERS,
+        openapi_extra={"requestBody": _REQUEST_BODY},
+    )
+    async def create(http: Request) -> Response:
+        metrics = RequestMetrics(services.metrics)
+        try:
+            body = await read_body(http, services.settings.max_body_bytes)
+            request, ignored = parse(body, max_n=services.settings.max_n)
+            model = services.catalog.find(request.model)
+            metrics.model = model.id
+            answer = await prepare(request, model, services.engine, metrics)
+        except ForiiError as error:
+            metrics.refuse(error.status)
+            raise
+        known = _known_headers(model, answer.prompt_tokens, ignored)
+        return AnswerResponse(answer, metrics, services.settings, known, _usage_mode(request))
+
+    return router
+
+
+def _known_headers(model: ServedModel, prompt_tokens: int, ignored: tuple[str, ...]) -> dict[str, str]:
+    headers = {
+        "x-forii-model": model.id,
+        "x-forii-prompt-tokens": str(prompt_tokens),
+        "x-forii-truncated-tokens": "0",
+    }
+    if ignored:
+        headers["x-forii-ignored-params"] = ",".join(_header_name(name) for name in ignored)
+    return headers
+
+
+def _header_name(name: str) -> str:
+    """A client's field name, made fit for a header: at most 64 characters, anything unusual as ``?``."""
+    return "".join(char if char.isascii() and (char.isalnum() or char in "_-.") else "?" for char in name[:64])
+
+
+def _usage_mode(request: ChatRequest) -> UsageMode | None:
+    """Source: API contract, section 4."""
+    if not request.stream:
+        return None
+    if request.stream_options is None or request.stream_options.include_usage is None:
+        return "inline"
+    return "separate" if request.stream_options.include_usage else "none"

@@ -1,0 +1,82 @@
+"""The settings: read once, from ``FORII_*`` variables, then ``forii.toml`` in the working directory, then the
+defaults. Nothing else in the project reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class NotServable(ValueError):
+    """Settings that must not or cannot be served with; the message says what to change."""
+
+
+def _default_cache() -> Path:
+    return Path.home() / ".cache" / "forii"
+
+
+class Settings(BaseSettings):
+    """host, port: where the proxy listens. api_key: what clients must send; a must off loopback. cache: where
+    builds are kept. model: what `forii serve` serves: a recipe's id, a recipe file or a GGUF file. triton:
+    HOST:PORT of a Triton's gRPC port; if not set, `forii serve` starts its own. models: folders of finished
+    builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks free
+    ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds: how long
+    a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
+    comment line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    api_key: Annotated[SecretStr, Field(min_length=1)] | None = None
+    cache: Path = Field(default_factory=_default_cache)
+    model: str = "forii/smollm2-135m"
+    models: tuple[Path, ...] = ()
+    triton: str | None = None
+    triton_grpc_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    triton_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
+    max_n: Annotated[int, Field(ge=1, le=128)] = 8
+    first_answer_seconds: Annotated[float, Field(gt=0)] = 15.0
+    keep_alive_seconds: Annotated[float, Field(gt=0)] = 15.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the proxy."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check_servable(self) -> None:
+        """Raises NotServable for settings under which anybody could use the models."""
+        if not self.on_loopback and self.api_key is None:
+            raise NotServable(
+                f"{self.host} can be reached from other machines, so a key is needed: set FORII_API_KEY, or serve "
+                "on 127.0.0.1"
+            )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
