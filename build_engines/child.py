@@ -71,4 +71,3 @@ def _ending(code: int) -> str:
 def _tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return "\n".join(lines[-_SHOWN_LINES:]) or "(it wrote nothing)"
-
