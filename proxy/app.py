@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -20,8 +19,11 @@ from .metrics import Metrics
 from .middleware import ApiKey, RequestContext
 from .models import load_catalog
 from .openai.request import ChatRequest
+from .openai.text_request import TextRequest
+from .prompt.pool import prompt_pool
 from .responses import error_response
 from .routes.chat import chat_router
+from .routes.completions import completions_router
 from .routes.health import health_router
 from .routes.models import models_router
 from .services import Services
@@ -32,11 +34,12 @@ _PREFIXES = ("/inference/v1", "/v1")
 
 class _Api(FastAPI):
     def openapi(self) -> dict[str, object]:
-        """FastAPI's description of the routes, with the request that they parse themselves."""
+        """FastAPI's description of the routes, with the requests that they parse themselves."""
         if self.openapi_schema is None:
-            request = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
             components = super().openapi()["components"]["schemas"]
-            components.update(request.pop("$defs"), ChatRequest=request)
+            for kind in (ChatRequest, TextRequest):
+                request = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+                components.update(request.pop("$defs"), **{kind.__name__: request})
         return super().openapi()
 
 
@@ -50,8 +53,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         if settings.triton is None:
             raise NotServable("no Triton to talk to: set FORII_TRITON to HOST:PORT of its gRPC port")
         engine = TritonEngine(settings.triton)
-    pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prompt")
-    services = Services(settings, load_catalog(settings.models, pool), engine, Metrics())
+    pool = prompt_pool()
+    services = Services(settings, load_catalog(settings.models, pool), engine, Metrics(), pool)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +74,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     )
     for prefix in _PREFIXES:
         app.include_router(chat_router(services), prefix=prefix, tags=["inference"])
+        app.include_router(completions_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])
     app.include_router(health_router(services), tags=["operations"])
     app.add_exception_handler(ForiiError, _forii_error)

@@ -15,15 +15,18 @@ class Choice:
     """Detokenizer, stop strings and format parser of one sample, in this order.
 
     tokens: how many ids the sample consists of so far, up to the one that completed a stop string.
-    done: the Done event is out; further tokens of the engine are not the client's.
+    done: the Done event is out; further tokens of the engine are not the client's. start: how many characters the
+    answer's text has before the sample's own.
     """
 
-    def __init__(self, tokenizer: Tokenizer, stops: StopStrings, parser: Parser, *, log_probs: bool) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, stops: StopStrings, parser: Parser, *, log_probs: bool, start: int = 0
+    ) -> None:
         self._tokenizer = tokenizer
         self._detokenizer = Detokenizer(tokenizer.bytes_of)
         self._stops = StopCutter(stops)
         self._parser = parser
-        self._log_probs = _LogProbQueue() if log_probs else None
+        self._log_probs = _LogProbQueue(start) if log_probs else None
         self.tokens = 0
         self.cached_blocks = 0
         self.done = False
@@ -36,7 +39,7 @@ class Choice:
         for position, token in enumerate(tokens.ids):
             self.tokens += 1
             if self._log_probs is not None:
-                self._log_probs.put(self._log_prob(token, tokens.log_probs[position]))
+                self._log_probs.put(self._log_prob(token, tokens.log_probs[position], self._log_probs.seen))
             text = self._text(token)
             if text:
                 shown.append(self._cut(text))
@@ -72,30 +75,31 @@ class Choice:
             events += self._parser.finish(tokens.finish)
         return events
 
-    def _log_prob(self, token: int, value: float) -> LogProb:
-        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value)
+    def _log_prob(self, token: int, value: float, offset: int) -> LogProb:
+        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value, offset)
 
 
 class _LogProbQueue:
     """Holds the log-probs of tokens back for as long as their text is: a token is shown with the text that
-    its first character is in, and never if a stop string cuts that off."""
+    its first character is in, and never if a stop string cuts that off. start: where the first begins. seen: where
+    the next token's text begins."""
 
-    def __init__(self) -> None:
-        self._waiting: list[tuple[int, LogProb]] = []
-        self._seen = 0
-        self._shown = 0
+    def __init__(self, start: int) -> None:
+        self._waiting: list[LogProb] = []
+        self._shown = start
+        self.seen = start
 
     def put(self, entry: LogProb) -> None:
         """A token whose text begins where the text seen so far ends."""
-        self._waiting.append((self._seen, entry))
+        self._waiting.append(entry)
 
     def grow(self, characters: int) -> None:
-        self._seen += characters
+        self.seen += characters
 
     def take(self, characters: int, *, whole: bool) -> tuple[LogProb, ...]:
         """The tokens of the next shown characters; all that wait if the text is whole."""
         self._shown += characters
-        ready = len(self._waiting) if whole else sum(start < self._shown for start, _ in self._waiting)
-        entries = tuple(entry for _, entry in self._waiting[:ready])
+        ready = len(self._waiting) if whole else sum(entry.offset < self._shown for entry in self._waiting)
+        entries = tuple(self._waiting[:ready])
         del self._waiting[:ready]
         return entries

@@ -12,11 +12,13 @@ Finish = Literal["stop", "length"]
 @dataclass(frozen=True, slots=True)
 class LogProb:
     """A generated token. token: its text, or ``bytes:\\xf0\\x9f`` where it is only part of a character.
-    data: its bytes. value: its natural log-probability."""
+    data: its bytes. value: its natural log-probability; None for a prompt's token, which has none. offset: where
+    in the answer's text it begins, in characters."""
 
     token: str
     data: bytes
-    value: float
+    value: float | None
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 ::
 
-    ChatRequest  openai/      what the client said
-    -> ids       prompt/      chat template, tokenizer
+    ChatRequest  openai/      what the client said (TextRequest: a text completion)
+    -> ids       prompt/      chat template, tokenizer, what fits the context (fitting.py)
     -> Generation             n of them: complete, engine-neutral
     -> Tokens    engines/     as they are generated
     -> text      prompt/      detokenizer
@@ -20,51 +20,46 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 from .choice import Choice
 from .engines.base import Engine
-from .errors import ContextLengthExceeded
+from .fitting import Fitted, fit
 from .formats.parser import FORMATS
 from .generation import Generation
 from .merge import merge
 from .metrics import RequestMetrics
 from .models import ServedModel
+from .openai.chat_shape import CHAT
 from .openai.chunk import Chunk, ChunkWriter, Head, Usage
-from .openai.messages import template_messages
 from .openai.request import ChatRequest
+from .openai.text_request import TextRequest
+from .openai.text_shape import TEXT
+from .prompt.pool import run
 from .stops import StopStrings
 
 _UINT64 = 2**64
 
 
-async def prepare(request: ChatRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics) -> Answer:
-    """The request up to where an engine is needed. Raises what is wrong with the request: nothing is generated
-    before everything is known to be right."""
-    ids = await model.prompter.encode(template_messages(request.messages))
-    room = _room(len(ids), request.answer_room, model.manifest.context)
+async def prepare(
+    request: ChatRequest | TextRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics, size: int = 0
+) -> Answer:
+    """The request up to where an engine is needed. size: its bytes; long ones are worked on beside the event loop.
+    Raises what is wrong with the request: nothing is generated before everything is known to be right."""
+    fitted = await run(model.prompter.pool, size, partial(fit, request, model))
+    shape = CHAT if isinstance(request, ChatRequest) else TEXT
     head = Head(
-        id=f"chatcmpl-forii-{secrets.token_hex(12)}",
+        id=f"{shape.id_prefix}{secrets.token_hex(12)}",
         created=int(time.time()),
         model=request.model,
         fingerprint=model.fingerprint,
-        log_probs=request.logprobs,
+        log_probs=request.log_probs,
+        shape=shape,
     )
-    return Answer(head, _generations(request, model, ids, room), request.stop or (), model, engine, metrics)
+    return Answer(head, fitted, _generations(request, model, fitted), request.stop or (), model, engine, metrics)
 
 
-def _room(prompt: int, wanted: int, context: int) -> int:
-    """The tokens an answer may have. Source: API contract, section 8."""
-    least = min(wanted, 256, context // 4)
-    if prompt + least > context:
-        raise ContextLengthExceeded(
-            f"This model's context is {context} tokens; the messages take {prompt} and the answer needs at "
-            f"least {least}. Send fewer or shorter messages.",
-            "messages",
-        )
-    return min(wanted, context - prompt)
-
-
-def _generations(request: ChatRequest, model: ServedModel, ids: list[int], room: int) -> tuple[Generation, ...]:
+def _generations(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted) -> tuple[Generation, ...]:
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed
@@ -73,25 +68,27 @@ def _generations(request: ChatRequest, model: ServedModel, ids: list[int], room:
         Generation(
             request_id=secrets.token_hex(16),
             model=manifest.triton_model,
-            prompt=ids,
-            max_tokens=room,
+            prompt=fitted.prompt.ids,
+            max_tokens=fitted.room,
             end_ids=manifest.end_ids,
             pad_id=manifest.pad_id,
             stop_words=words,
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
-            log_probs=request.logprobs,
+            log_probs=request.log_probs,
         )
         for index in range(request.n)
     )
 
 
 class Answer:
-    """A request that is ready to run. prompt_tokens: what its prompt takes. usage: None until the last chunk."""
+    """A request that is ready to run. prompt_tokens: what its prompt takes. truncated_tokens: what was cut from
+    it. usage: None until the last chunk."""
 
     def __init__(
         self,
         head: Head,
+        fitted: Fitted,
         generations: tuple[Generation, ...],
         stop: list[str] | tuple[()],
         model: ServedModel,
@@ -100,16 +97,20 @@ class Answer:
     ) -> None:
         self.head = head
         self.model = model
-        self.prompt_tokens = len(generations[0].prompt)
+        self.prompt_tokens = len(fitted.prompt.ids)
+        self.truncated_tokens = fitted.prompt.truncated
         self.samples = len(generations)
         self.usage: Usage | None = None
         self._generations = generations
         self._engine = engine
         self._metrics = metrics
-        self._writer = ChunkWriter(len(generations))
+        self._writer = ChunkWriter(len(generations), fitted.opening)
+        opening = fitted.opening.content or "" if fitted.opening else ""
         stops = StopStrings(stop)
         self._choices = [
-            Choice(model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs)
+            Choice(
+                model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs, start=len(opening)
+            )
             for _ in generations
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .engines.base import Engine
@@ -12,7 +13,10 @@ from .settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """pool: for what is long (``prompt/pool.py``)."""
+
     settings: Settings
     catalog: Catalog
     engine: Engine
     metrics: Metrics
+    pool: ThreadPoolExecutor

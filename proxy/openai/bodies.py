@@ -59,6 +59,30 @@ class ChatCompletion(TypedDict):
     usage: UsageBody
 
 
+class TextLogProbs(TypedDict):
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: None
+    text_offset: list[int]
+
+
+class TextChoice(TypedDict):
+    index: int
+    text: str
+    logprobs: TextLogProbs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class TextCompletion(TypedDict):
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[TextChoice]
+    usage: UsageBody
+
+
 class ModelBody(TypedDict):
     id: str
     object: Literal["model"]

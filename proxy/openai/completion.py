@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..events import LogProb
-from .chunk import Chunk, Head, Usage, log_probs_body
+from .chunk import Chunk, Head, Usage
 
 
 @dataclass(slots=True)
@@ -14,14 +14,6 @@ class _Choice:
     texts: list[str] = field(default_factory=list)
     log_probs: list[LogProb] = field(default_factory=list)
     finish_reason: str | None = None
-
-    def to_body(self, index: int, *, log_probs: bool) -> dict[str, object]:
-        return {
-            "index": index,
-            "message": {"role": "assistant", "content": "".join(self.texts), "refusal": None},
-            "logprobs": log_probs_body(tuple(self.log_probs)) if log_probs else None,
-            "finish_reason": self.finish_reason,
-        }
 
 
 class Completion:
@@ -47,12 +39,18 @@ class Completion:
         head = self._head
         body = {
             "id": head.id,
-            "object": "chat.completion",
+            "object": head.shape.whole,
             "created": head.created,
             "model": head.model,
             "system_fingerprint": head.fingerprint,
             "choices": [
-                choice.to_body(index, log_probs=head.log_probs) for index, choice in sorted(self._choices.items())
+                head.shape.choice(
+                    index,
+                    "".join(choice.texts),
+                    tuple(choice.log_probs) if head.log_probs else None,
+                    choice.finish_reason,
+                )
+                for index, choice in sorted(self._choices.items())
             ],
             "usage": self._usage.to_body(),
         }

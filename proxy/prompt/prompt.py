@@ -1,41 +1,80 @@
-"""Everything about one model's prompts in one place: messages in, ids out, on the event loop or off it."""
+"""Everything about one model's prompts in one place: messages, text or ids in, a Prompt that fits out."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InvalidRequest
 from .template import ChatTemplate
 from .tokenizer import Tokenizer
+from .truncation import PromptTooLong, Truncation
 
-# Rendering and tokenizing less than this takes under 5 ms, and a thread costs more than it saves.
-_INLINE_CHARACTERS = 8_000
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """ids: what the model reads. truncated: how many tokens of the client's prompt are not among them. text: the
+    prompt as text, where it was given without messages."""
+
+    ids: Sequence[int]
+    truncated: int
+    text: str = ""
 
 
 class Prompter:
     """A model's tokenizer and template. folder: as a build leaves it (``tokenizer/``). vocab_size: see Tokenizer.
-    pool: where long prompts are rendered, so that they do not hold up the tokens of others."""
+    pool: where long prompts are made, so that they do not hold up the tokens of others (``pool.run``)."""
 
     def __init__(self, folder: Path, vocab_size: int, pool: ThreadPoolExecutor) -> None:
         self.tokenizer = Tokenizer(folder, vocab_size)
+        self.pool = pool
+        self._vocab_size = vocab_size
         self._template = ChatTemplate(folder, self.tokenizer)
-        self._pool = pool
 
-    async def encode(self, messages: Sequence[Mapping[str, object]]) -> list[int]:
-        """The prompt's ids. Raises InvalidRequest for messages that the template refuses."""
-        if _characters(messages) <= _INLINE_CHARACTERS:
-            return self._template.encode(messages)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._template.encode, messages)
+    def of_messages(self, messages: Sequence[Mapping[str, object]], limit: int, *, truncate: bool) -> Prompt:
+        """The prompt that a chat template makes, at most limit tokens long; see Truncation for what goes.
 
+        Raises InvalidRequest for messages that the template refuses, PromptTooLong for those that do not fit.
+        """
+        truncation = Truncation(self._template, self.tokenizer, limit)
+        tokens = truncation.size(messages)
+        if tokens <= limit:
+            return Prompt(truncation.ids(messages), 0)
+        if not truncate:
+            raise PromptTooLong(tokens)
+        ids = truncation.ids(truncation.kept(messages))
+        return Prompt(ids, tokens - len(ids))
 
-def _characters(value: object) -> int:
-    """How much text there is; a key or a message counts, so that many small ones do too."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, Mapping):
-        return 8 + sum(_characters(inner) for inner in value.values())
-    if isinstance(value, Sequence):
-        return sum(16 + _characters(inner) for inner in value)
-    return 1
+    def of_text(self, text: str, limit: int, *, truncate: bool) -> Prompt:
+        """The prompt of a bare text, none of it a control token, after the ids that the model's texts begin with.
+        Raises InvalidRequest for a text of no tokens, PromptTooLong."""
+        start = self.tokenizer.start
+        ids = [*start, *self._template.encode_text(text)]
+        if not ids:
+            raise InvalidRequest("'prompt' must not be empty.", "prompt")
+        return self._last(ids, len(start), limit, text, truncate=truncate)
+
+    def of_ids(self, ids: Sequence[int], limit: int, *, truncate: bool) -> Prompt:
+        """The prompt that the client tokenized. Raises InvalidRequest for an id that is none, PromptTooLong."""
+        if max(ids) >= self._vocab_size:
+            place = next(place for place, token in enumerate(ids) if token >= self._vocab_size)
+            raise InvalidRequest(
+                f"'prompt[{place}]' is not in the model's vocabulary: ids go up to {self._vocab_size - 1}; got "
+                f"{ids[place]}.",
+                f"prompt[{place}]",
+            )
+        return self._last(ids, 0, limit, None, truncate=truncate)
+
+    def _last(self, ids: Sequence[int], kept: int, limit: int, text: str | None, *, truncate: bool) -> Prompt:
+        """The first kept ids and the last others that fit; none of them begins inside a character."""
+        if len(ids) <= limit:
+            return Prompt(ids, 0, self.tokenizer.decode(ids) if text is None else text)
+        if not truncate:
+            raise PromptTooLong(len(ids))
+        start = len(ids) - limit + kept
+        while start < len(ids) - 1 and self.tokenizer.is_inside_character(ids[start]):
+            start += 1
+        rest = [*ids[:kept], *ids[start:]]
+        return Prompt(rest, len(ids) - len(rest), self.tokenizer.decode(rest))

@@ -7,10 +7,12 @@ afterwards the markers part the rendered prompt, and what the client spelled is 
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
@@ -19,27 +21,46 @@ from ..errors import InvalidRequest
 from .tokenizer import Tokenizer
 
 
+class Piece(NamedTuple):
+    """Part of a rendered prompt. plain: it is a client's text; else the template's, with its control tokens."""
+
+    text: str
+    plain: bool
+
+
 class ChatTemplate:
     """The template in ``folder/tokenizer_config.json`` (or chat_template.jinja), beside its tokenizer."""
 
     def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
         self._renderer = PreTrainedTokenizerFast.from_pretrained(folder)
         self._tokenizer = tokenizer
-        self._control = _Control(tokenizer.control)
+        self._control = _Control(tokenizer.control, tokenizer.parting)
 
     def encode(self, messages: Sequence[Mapping[str, object]]) -> list[int]:
         """The prompt's ids, ready for the model to answer. Raises InvalidRequest for messages that the
         template refuses."""
+        ids: list[int] = []
+        for text, plain in self.pieces(messages):
+            ids += self._tokenizer.encode_plain(text) if plain else self._tokenizer.encode(text)
+        return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of a client's text that stands for itself, from the start of a prompt; none is control."""
+        end = self._control.first_in(text)
+        return self._tokenizer.encode(text[:end]) + self._tokenizer.encode_plain(text[end:])
+
+    def pieces(self, messages: Sequence[Mapping[str, object]]) -> list[Piece]:
+        """The rendered prompt, parted where tokens cannot reach across. Raises InvalidRequest for messages that
+        the template refuses."""
         shield = _Shield(self._control.pattern_for(messages))
         text = self._render([{key: shield.cover(value) for key, value in one.items()} for one in messages])
         first, others = shield.split(text)
-        ids = self._tokenizer.encode(first)
+        pieces = self._control.part(first)
         for spelled, after in others:
             # What follows a spelled-out token is the middle of a text until the template's next control token.
             end = self._control.first_in(after)
-            ids += self._tokenizer.encode_plain(spelled) + self._tokenizer.encode_plain(after[:end])
-            ids += self._tokenizer.encode(after[end:])
-        return ids
+            pieces += [Piece(spelled, True), Piece(after[:end], True), *self._control.part(after[end:])]
+        return [piece for piece in pieces if piece.text]
 
     def _render(self, messages: list[dict[str, object]]) -> str:
         try:
@@ -86,9 +107,10 @@ class _Shield:
 
 
 class _Control:
-    """Finds control tokens in texts. control: how they are written."""
+    """Finds control tokens in texts. control: how they are written. parting: those that part a text."""
 
-    def __init__(self, control: Sequence[str]) -> None:
+    def __init__(self, control: Sequence[str], parting: Collection[str]) -> None:
+        self._parting = parting
         cuts = [(token[:cut], token[cut:]) for token in control for cut in range(1, len(token))]
         whole = _alternatives(control)
         head = _alternatives({head for head, _ in cuts if not head.isalnum()})
@@ -107,6 +129,11 @@ class _Control:
         texts = list(_texts(messages))
         joined = any(map(self._head.search, texts)) and any(map(self._tail.match, texts))
         return self._with_edges if joined else self._whole
+
+    def part(self, text: str) -> list[Piece]:
+        """A template's text, cut before each control token that parts it."""
+        cuts = [found.start() for found in self._whole.finditer(text) if found[0] in self._parting]
+        return [Piece(text[start:end], False) for start, end in itertools.pairwise([0, *cuts, len(text)])]
 
     def first_in(self, text: str) -> int:
         """Where the first control token starts; the text's length if there is none."""

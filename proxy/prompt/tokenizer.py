@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenizers import Tokenizer as HfTokenizer
 
+# Tokenizing these takes well under a millisecond.
+_SHORT_CHARACTERS = 1_000
 _BYTE_TOKEN = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 
 
@@ -24,7 +27,8 @@ class Tokenizer:
 
     vocab_size: rows of the model's logits, which may be more than there are tokens. bytes_of[id]: what the id adds
     to the text, in bytes; empty for control tokens and for rows without a token.
-    control: the texts of the control tokens that client text must never become.
+    control: the texts of the control tokens that client text must never become. parting: those of them before
+    which a text can be cut without changing its ids. start: ids that the model's texts begin with, if it has such.
     Raises UnknownTokenizer for a decoder other than byte-level BPE and SentencePiece's.
     """
 
@@ -37,21 +41,30 @@ class Tokenizer:
         # Runs of blanks that some tokenizers add to their vocabulary are text, not control tokens.
         self.control = tuple(token["content"] for token in added if token["content"].strip())
         self._control_ids = frozenset(token["id"] for token in added if token["content"].strip())
+        self.parting = frozenset(token["content"] for token in added if _parts(token))
+        self.start = _start(self._with_control)
         self.bytes_of = _byte_table(self._with_control, data.get("decoder"), added, path)
         self.bytes_of += [b""] * (vocab_size - len(self.bytes_of))
 
     def encode(self, text: str) -> list[int]:
         """The ids of a template's text, its control tokens matched."""
-        ids: list[int] = self._with_control.encode(text, add_special_tokens=False).ids
-        return ids
+        return _encode(self._with_control, text)
 
     def encode_plain(self, text: str) -> list[int]:
         """The ids of a client's text, none of them a control token."""
-        ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
+        ids = _encode(self._plain, text)
         if self._control_ids.isdisjoint(ids) or len(text) == 1:
             return ids
         # A vocabulary that holds the control token as an ordinary entry: take it apart.
         return [token for char in text for token in self.encode_plain(char)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids, without control tokens and half characters."""
+        return b"".join([self.bytes_of[token] for token in ids]).decode("utf-8", "ignore")
+
+    def is_inside_character(self, token: int) -> bool:
+        """Whether the id's bytes go on with a character that began before."""
+        return 0x80 <= self.bytes_of[token][:1].ljust(1)[0] < 0xC0
 
     def text_of(self, token: int) -> str:
         """How the id is written: its text, control tokens spelled out, ``bytes:\\xe0`` for part of a
@@ -65,6 +78,29 @@ class Tokenizer:
     def raw_bytes(self, token: int) -> bytes:
         """The id's bytes, control tokens spelled out."""
         return self.bytes_of[token] or (self._with_control.id_to_token(token) or "").encode()
+
+
+def _encode(tokenizer: HfTokenizer, text: str) -> list[int]:
+    """The ids of a text, with the interpreter's lock let go for a long one: only batches do that, and they cost
+    more than a short text does."""
+    if len(text) <= _SHORT_CHARACTERS:
+        encoded = tokenizer.encode(text, add_special_tokens=False)
+    else:
+        (encoded,) = tokenizer.encode_batch([text], add_special_tokens=False)
+    ids: list[int] = encoded.ids
+    return ids
+
+
+def _parts(token: Mapping[str, object]) -> bool:
+    """Whether an added token is found whatever stands before it, and leaves that as it is."""
+    return not any(token.get(flag) for flag in ("lstrip", "single_word", "normalized"))
+
+
+def _start(tokenizer: HfTokenizer) -> tuple[int, ...]:
+    """What the tokenizer puts in front of a text (and not behind it)."""
+    ids: list[int] = tokenizer.encode("a", add_special_tokens=True).ids
+    bare: list[int] = tokenizer.encode("a", add_special_tokens=False).ids
+    return tuple(ids[: ids.index(bare[0])]) if bare and bare[0] in ids else ()
 
 
 def _for_pieces(data: dict[str, object]) -> dict[str, object]:

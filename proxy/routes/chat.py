@@ -5,46 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ..errors import ForiiError
-from ..metrics import RequestMetrics
-from ..openai.bodies import ChatCompletion, ErrorBody
-from ..openai.request import ChatRequest, parse
-from ..openai.sse import UsageMode
-from ..pipeline import prepare
+from ..openai.bodies import ChatCompletion
+from ..openai.request import parse
 from ..services import Services
-from .answering import AnswerResponse
-from .body import read_body
-from .headers import AnswerHeaders
-
-_REQUEST_BODY = {
-    "required": True,
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}},
-}
-_STREAM = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'data: {"object":"chat.completion.chunk",...}\n\ndata: [DONE]\n\n',
-    }
-}
-_ANSWERS: dict[int | str, dict[str, object]] = {
-    200: {
-        "model": ChatCompletion,
-        "description": "The completion; with `stream`, its chunks.",
-        "content": _STREAM,
-    },
-    **{
-        status: {"model": ErrorBody, "description": text}
-        for status, text in (
-            (400, "The request is wrong; `error.param` names the field."),
-            (401, "The API key is missing or wrong."),
-            (404, "The model is not served."),
-            (413, "The body is too large."),
-            (415, "The body is not JSON."),
-            (502, "The engine failed; send the request again."),
-            (503, "The engine cannot be reached; try again after `Retry-After` seconds."),
-        )
-    },
-}
+from .inference import answer, answers, request_body
 
 
 def chat_router(services: Services) -> APIRouter:
@@ -54,30 +18,10 @@ def chat_router(services: Services) -> APIRouter:
         "/chat/completions",
         summary="Create a chat completion",
         response_model=None,
-        responses=_ANSWERS,
-        openapi_extra={"requestBody": _REQUEST_BODY},
+        responses=answers(ChatCompletion, "chat.completion.chunk"),
+        openapi_extra=request_body("ChatRequest"),
     )
     async def create(http: Request) -> Response:
-        metrics = RequestMetrics(services.metrics)
-        try:
-            body = await read_body(http, services.settings.max_body_bytes)
-            request, ignored = parse(body, max_n=services.settings.max_n)
-            model = services.catalog.find(request.model)
-            metrics.model = model.id
-            answer = await prepare(request, model, services.engine, metrics)
-        except ForiiError as error:
-            metrics.refuse(error.status)
-            raise
-        headers = AnswerHeaders(model.id, answer.prompt_tokens, ignored, metrics.started)
-        return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request))
+        return await answer(http, services, parse)
 
     return router
-
-
-def _usage_mode(request: ChatRequest) -> UsageMode | None:
-    """Source: API contract, section 4."""
-    if not request.stream:
-        return None
-    if request.stream_options is None or request.stream_options.include_usage is None:
-        return "inline"
-    return "separate" if request.stream_options.include_usage else "none"

@@ -15,12 +15,14 @@ class AnswerHeaders:
     """model: its own id, whatever alias was asked for. ignored: names of fields that change nothing. started: when
     the request came, of time.perf_counter."""
 
-    def __init__(self, model: str, prompt_tokens: int, ignored: tuple[str, ...], started: float) -> None:
+    def __init__(
+        self, model: str, prompt_tokens: int, truncated_tokens: int, ignored: tuple[str, ...], started: float
+    ) -> None:
         self._started = started
         self._known = {
             "x-forii-model": model,
             "x-forii-prompt-tokens": str(prompt_tokens),
-            "x-forii-truncated-tokens": "0",
+            "x-forii-truncated-tokens": str(truncated_tokens),
         }
         if ignored:
             self._known["x-forii-ignored-params"] = _names(ignored)

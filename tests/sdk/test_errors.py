@@ -44,7 +44,16 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "a JSON answer": ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
     "top_logprobs": ({"logprobs": True, "top_logprobs": 2}, "unsupported_parameter", "top_logprobs"),
     "logit_bias": ({"logit_bias": {"1": 5}}, "unsupported_parameter", "logit_bias"),
-    "a prompt that does not fit": ({"messages": user("word " * 9000)}, "context_length_exceeded", "messages"),
+    "a prompt that does not fit": (
+        {"messages": user("word " * 9000), "extra_body": {"context_length_exceeded_behavior": "error"}},
+        "context_length_exceeded",
+        "messages",
+    ),
+    "system messages that do not fit": (
+        {"messages": [{"role": "system", "content": "word " * 9000}, *user("Hi")]},
+        "context_length_exceeded",
+        "messages",
+    ),
 }
 
 BODIES: dict[str, tuple[bytes, str, int, str]] = {

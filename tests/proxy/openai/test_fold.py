@@ -11,6 +11,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from proxy.events import Content, Done, Event, LogProb
+from proxy.openai.chat_shape import CHAT
 from proxy.openai.chunk import Chunk, ChunkWriter, Head, Usage
 from proxy.openai.completion import Completion
 from proxy.openai.sse import SseEncoder, UsageMode
@@ -22,7 +23,7 @@ samples = st.lists(st.tuples(pieces, st.sampled_from(["stop", "length"])), min_s
 
 
 def head(*, log_probs: bool) -> Head:
-    return Head("chatcmpl-forii-0", 1, "forii/bytes", "fp_0123456789ab", log_probs)
+    return Head("chatcmpl-forii-0", 1, "forii/bytes", "fp_0123456789ab", log_probs, CHAT)
 
 
 def written(answers: list[list[Event]], order: list[int]) -> list[Chunk]:

@@ -6,10 +6,11 @@ import pytest
 
 from proxy.errors import EngineFailed
 from proxy.events import Content, Done, LogProb
+from proxy.openai.chat_shape import CHAT
 from proxy.openai.chunk import Chunk, ChunkWriter, Head, Usage
 from proxy.openai.sse import SseEncoder, UsageMode, error_event
 
-HEAD = Head("chatcmpl-forii-0", 1, "forii/bytes", "fp_0123456789ab", log_probs=False)
+HEAD = Head("chatcmpl-forii-0", 1, "forii/bytes", "fp_0123456789ab", log_probs=False, shape=CHAT)
 USAGE = Usage(prompt=7, completion=5, cached=3)
 
 

@@ -30,7 +30,7 @@ async def test_the_page_counts_requests_by_how_they_ended(serve: Serve) -> None:
     served = serve(says("abc"))
     await served.client.post(chat.URL, json=chat.body())
     await served.client.post(chat.URL, json=chat.body(stream=True, model="bytes"))
-    await served.client.post(chat.URL, json=chat.body("x" * 1000))
+    await served.client.post(chat.URL, json=chat.body("x" * 1000, context_length_exceeded_behavior="error"))
     found = await values(served)
     assert found["forii_requests_total{200}"] == 2
     assert found["forii_requests_total{400}"] == 1

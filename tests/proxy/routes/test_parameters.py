@@ -62,7 +62,8 @@ async def test_a_prompt_that_leaves_too_little_room_is_refused_and_one_token_les
     (generation,) = await asked(serve, {"max_tokens": wanted}, "Hi" + "x" * room)
     assert generation.max_tokens == least
     client, engine = serve()
-    response = await client.post(chat.URL, json=chat.body("Hi" + "x" * (room + 1), max_tokens=wanted))
+    fields = {"max_tokens": wanted, "context_length_exceeded_behavior": "error"}
+    response = await client.post(chat.URL, json=chat.body("Hi" + "x" * (room + 1), **fields))
     error = chat.error(response)
     assert (response.status_code, error["code"]) == (400, "context_length_exceeded")
     assert error["param"] == "messages"
@@ -189,7 +190,7 @@ async def test_control_tokens_in_a_message_are_text(serve: Serve) -> None:
 
 async def test_a_long_prompt_is_made_off_the_event_loop_with_the_same_ids(serve: Serve) -> None:
     client, _ = serve()
-    response = await client.post(chat.URL, json=chat.body("é" * 10_000))
+    response = await client.post(chat.URL, json=chat.body("é" * 10_000, context_length_exceeded_behavior="error"))
     error = chat.error(response)
     assert error["code"] == "context_length_exceeded"
     assert str(20_000 + len(PROMPT) - 2) in str(error["message"])

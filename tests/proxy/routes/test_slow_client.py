@@ -10,6 +10,7 @@ import pytest
 from starlette.types import Message
 
 from proxy.errors import EngineFailed
+from proxy.openai.chat_shape import CHAT
 from proxy.openai.chunk import Chunk, Head
 from proxy.openai.sse import DONE, SseEncoder
 from proxy.pipeline import Answer
@@ -42,8 +43,8 @@ async def sent_to_slow_client(error: Exception | None) -> list[Message]:
 
     stream = EventStream(
         cast(Answer, Playing(error)),
-        SseEncoder(Head("id", 1, "m", "fp", log_probs=False), "none"),
-        AnswerHeaders("m", 1, (), 0.0),
+        SseEncoder(Head("id", 1, "m", "fp", log_probs=False, shape=CHAT), "none"),
+        AnswerHeaders("m", 1, 0, (), 0.0),
         send,
         first_answer=0.1,
         keep_alive=0.02,

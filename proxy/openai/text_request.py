@@ -1,0 +1,73 @@
+"""The wire request of ``POST /completions``: JSON bytes in, a TextRequest out. Source: API contract, section 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Discriminator, Field, Tag
+
+from ..errors import InvalidRequest, UnsupportedParameter
+from .wire import WireRequest, ignored, read_object, refuse, validate
+
+# The most top entries per token that `logprobs` may ask for; the contract's range is 0..5.
+MAX_TOP_LOG_PROBS = 0
+
+# Fields of OpenAI's that would change the answer.
+_UNDELIVERABLE = ("suffix", "logit_bias")
+
+
+def _prompt_tag(value: object) -> str:
+    return "ids" if isinstance(value, list) else "text"
+
+
+TokenId = Annotated[int, Field(ge=0)]
+TextOrIds = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[TokenId], Field(min_length=1), Tag("ids")],
+    Discriminator(_prompt_tag),
+]
+
+
+class TextRequest(WireRequest):
+    """A text completion request. Fields the API does not know are ignored and named in the response header
+    `x-forii-ignored-params`."""
+
+    prompt: TextOrIds
+    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
+    echo: bool = False
+    best_of: int | None = None
+
+    @property
+    def answer_room(self) -> int:
+        """The most tokens an answer may have, before the context has its say."""
+        return self.max_tokens or 16
+
+    @property
+    def log_probs(self) -> bool:
+        return self.logprobs is not None
+
+
+def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]]:
+    """The request in a body, and the names of its top-level fields that change nothing. See ``request.parse``."""
+    given = read_object(body, '{"model": ..., "prompt": ...}')
+    refuse(_UNDELIVERABLE, given)
+    _refuse_prompts(given)
+    request = validate(TextRequest, given, max_n)
+    if request.best_of not in (None, request.n):
+        raise UnsupportedParameter("'best_of' is not supported by this server; leave it out.", "best_of")
+    if (request.logprobs or 0) > MAX_TOP_LOG_PROBS:
+        raise UnsupportedParameter(
+            f"'logprobs' above {MAX_TOP_LOG_PROBS} is not supported by this server.", "logprobs"
+        )
+    return request, ignored(request, given, TextRequest.model_fields)
+
+
+def _refuse_prompts(given: Mapping[str, object]) -> None:
+    prompt = given.get("prompt")
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
+        raise UnsupportedParameter(
+            "'prompt' must be one string or one array of token ids; send each prompt in a request of its own.",
+            "prompt",
+        )
+    if prompt == "":
+        raise InvalidRequest("'prompt' must not be empty.", "prompt")

@@ -1,0 +1,47 @@
+"""Text completions on the wire, in OpenAI's old shape; a stream's chunk looks like the whole.
+
+::
+
+    {"index": 0, "text": " Hi", "logprobs": {"tokens": [" Hi"], "token_logprobs": [-0.5], "top_logprobs": null,
+     "text_offset": [0]}, "finish_reason": "length"}
+"""
+
+from __future__ import annotations
+
+from ..events import LogProb
+from .chunk import Chunk
+
+
+class TextShape:
+    """See Shape."""
+
+    id_prefix = "cmpl-forii-"
+    whole = "text_completion"
+    chunk = "text_completion"
+    around_text = (b',"text":', b',"logprobs":null,"finish_reason":null}')
+
+    def change(self, chunk: Chunk) -> dict[str, object]:
+        return self.choice(chunk.index, chunk.content or "", chunk.log_probs or None, chunk.finish_reason)
+
+    def choice(
+        self, index: int, text: str, log_probs: tuple[LogProb, ...] | None, finish_reason: str | None
+    ) -> dict[str, object]:
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": None if log_probs is None else _log_probs_body(log_probs),
+            "finish_reason": finish_reason,
+        }
+
+
+def _log_probs_body(entries: tuple[LogProb, ...]) -> dict[str, object]:
+    """text_offset: where in ``text`` each token begins, in characters."""
+    return {
+        "tokens": [entry.token for entry in entries],
+        "token_logprobs": [entry.value for entry in entries],
+        "top_logprobs": None,
+        "text_offset": [entry.offset for entry in entries],
+    }
+
+
+TEXT = TextShape()

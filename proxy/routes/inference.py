@@ -1,0 +1,78 @@
+"""What the two inference routes have in common: an HTTP request in, an answer or a refusal out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from fastapi import Request
+from starlette.responses import Response
+
+from ..errors import ForiiError
+from ..metrics import RequestMetrics
+from ..openai.bodies import ErrorBody
+from ..openai.request import ChatRequest
+from ..openai.sse import UsageMode
+from ..openai.text_request import TextRequest
+from ..pipeline import prepare
+from ..prompt.pool import run
+from ..services import Services
+from .answering import AnswerResponse
+from .body import read_body
+from .headers import AnswerHeaders
+
+
+class Parse(Protocol):
+    """A body in, the request and the names of the fields that change nothing out."""
+
+    def __call__(self, body: bytes, *, max_n: int) -> tuple[ChatRequest | TextRequest, tuple[str, ...]]: ...
+
+
+async def answer(http: Request, services: Services, parse: Parse) -> Response:
+    """Raises what is wrong with the request."""
+    metrics = RequestMetrics(services.metrics)
+    try:
+        body = await read_body(http, services.settings.max_body_bytes)
+        request, ignored = await run(services.pool, len(body), partial(parse, body, max_n=services.settings.max_n))
+        model = services.catalog.find(request.model)
+        metrics.model = model.id
+        ready = await prepare(request, model, services.engine, metrics, len(body))
+    except ForiiError as error:
+        metrics.refuse(error.status)
+        raise
+    headers = AnswerHeaders(model.id, ready.prompt_tokens, ready.truncated_tokens, ignored, metrics.started)
+    return AnswerResponse(ready, headers, metrics, services.settings, _usage_mode(request))
+
+
+def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:
+    """Source: API contract, section 4."""
+    if not request.stream:
+        return None
+    if request.stream_options is None or request.stream_options.include_usage is None:
+        return "inline"
+    return "separate" if request.stream_options.include_usage else "none"
+
+
+def request_body(schema: str) -> dict[str, object]:
+    """The description of a body. schema: its name among the components."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
+    """The descriptions of a route's answers. body: of the whole one. chunk: a stream's ``object``."""
+    example = f'data: {{"object":"{chunk}",...}}\n\ndata: [DONE]\n\n'
+    stream = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}
+    refusals = (
+        (400, "The request is wrong; `error.param` names the field."),
+        (401, "The API key is missing or wrong."),
+        (404, "The model is not served."),
+        (413, "The body is too large."),
+        (415, "The body is not JSON."),
+        (502, "The engine failed; send the request again."),
+        (503, "The engine cannot be reached; try again after `Retry-After` seconds."),
+    )
+    return {
+        200: {"model": body, "description": "The completion; with `stream`, its chunks.", "content": stream},
+        **{status: {"model": ErrorBody, "description": text} for status, text in refusals},
+    }
