@@ -27,6 +27,7 @@ from launcher.models import find_build
 from launcher.triton import EmbeddedTriton, TritonError
 from proxy.app import create_app
 from proxy.engines.triton import TritonEngine
+from proxy.interpreter import calm
 from proxy.logs import configure
 from proxy.settings import NotServable, Settings
 
@@ -54,8 +55,10 @@ def _run(
 ) -> None:
     """Serves for as long as running says that there is somebody to serve from. Raises TritonError when there is
     not."""
+    app = create_app(settings)
+    calm()
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         log_level="warning",
         access_log=False,

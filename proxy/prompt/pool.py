@@ -1,14 +1,13 @@
 """Work on prompts in, its result out: short ones on the event loop, long ones beside it.
 
 A stream's token may wait 5 ms for a long prompt, no more. The tokenizer lets go of the interpreter's lock while it
-works (``tokenizer.py``); what is Python (templates, parsing) gives it up within the switch interval, which is
-shorter here than Python's own 5 ms, for every thread of the process.
+works (``tokenizer.py``); what is Python (templates, parsing) gives it up after a switch interval (see
+``interpreter.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,12 +16,10 @@ Result = TypeVar("Result")
 
 # Rendering and tokenizing less than this takes under 5 ms, and a thread costs more than it saves.
 _INLINE_CHARACTERS = 8_000
-_SWITCH_SECONDS = 0.0005
 
 
 def prompt_pool() -> ThreadPoolExecutor:
     """The threads for long prompts."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
     return ThreadPoolExecutor(max_workers=2, thread_name_prefix="prompt")
 
 

@@ -112,6 +112,7 @@ class _Control:
     def __init__(self, control: Sequence[str], parting: Collection[str]) -> None:
         self._parting = parting
         cuts = [(token[:cut], token[cut:]) for token in control for cut in range(1, len(token))]
+        self._longest = max(map(len, control), default=0)
         whole = _alternatives(control)
         head = _alternatives({head for head, _ in cuts if not head.isalnum()})
         tail = _alternatives({tail for _, tail in cuts if not tail.isalnum()})
@@ -126,8 +127,8 @@ class _Control:
     def pattern_for(self, messages: Sequence[Mapping[str, object]]) -> re.Pattern[str]:
         """What must not be read as a control token: whole ones; and where one text of the request ends with a
         beginning of one and another starts with an end, those too, for a template may join them."""
-        texts = list(_texts(messages))
-        joined = any(map(self._head.search, texts)) and any(map(self._tail.match, texts))
+        heads = any(self._head.search(text, max(0, len(text) - self._longest)) for text in _texts(messages))
+        joined = heads and any(self._tail.match(text) for text in _texts(messages))
         return self._with_edges if joined else self._whole
 
     def part(self, text: str) -> list[Piece]:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from proxy.openai.bodies import ChatCompletion, ErrorBody
 from proxy.openai.request import ChatRequest
+from proxy.openai.text_request import TextRequest
 from tests.proxy import chat
 from tests.proxy.scripts import says
 from tests.proxy.served import Serve
@@ -19,7 +20,12 @@ STATUSES = {"200", "400", "401", "404", "413", "415", "502", "503"}
 async def test_it_lists_the_routes_that_there_are(serve: Serve) -> None:
     client, _ = serve()
     paths = (await client.get("/openapi.json")).json()["paths"]
-    inference = {"/chat/completions": {"post"}, "/models": {"get"}, "/models/{model_id}": {"get"}}
+    inference = {
+        "/chat/completions": {"post"},
+        "/completions": {"post"},
+        "/models": {"get"},
+        "/models/{model_id}": {"get"},
+    }
     expected = {
         f"{prefix}{path}": methods for prefix in ("/inference/v1", "/v1") for path, methods in inference.items()
     }
@@ -30,7 +36,8 @@ async def test_it_lists_the_routes_that_there_are(serve: Serve) -> None:
 async def test_it_promises_no_status_that_never_comes(serve: Serve) -> None:
     client, _ = serve()
     paths = (await client.get("/openapi.json")).json()["paths"]
-    assert set(paths[chat.URL]["post"]["responses"]) == STATUSES
+    for path in (chat.URL, "/inference/v1/completions"):
+        assert set(paths[path]["post"]["responses"]) == STATUSES
     assert set(paths["/inference/v1/models/{model_id}"]["get"]["responses"]) == {"200", "404", "4XX"}
     assert set(paths["/health/ready"]["get"]["responses"]) == {"200", "503"}
 
@@ -41,7 +48,7 @@ async def test_every_reference_leads_somewhere(serve: Serve) -> None:
     schemas = response.json()["components"]["schemas"]
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', response.text))
     assert references <= set(schemas)
-    assert {"ChatRequest", "ChatCompletion", "ErrorBody", "ModelList"} <= references
+    assert {"ChatRequest", "ChatCompletion", "TextRequest", "TextCompletion", "ErrorBody"} <= references
 
 
 async def test_the_request_has_every_field_and_its_range(serve: Serve) -> None:
@@ -51,6 +58,7 @@ async def test_the_request_has_every_field_and_its_range(serve: Serve) -> None:
     assert set(request["properties"]) == set(ChatRequest.model_fields)
     assert request["required"] == ["model", "messages"]
     temperature = request["properties"]["temperature"]
+    assert set(schemas["TextRequest"]["properties"]) == set(TextRequest.model_fields)
     assert (temperature["minimum"], temperature["maximum"], temperature["default"]) == (0, 2, 0.7)
 
 
