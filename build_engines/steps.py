@@ -99,6 +99,7 @@ def _run_alone(step: Step, cache: Path, inputs: Mapping[str, Path], progress: Pr
         _flush(folder)
         step.folder(cache).parent.mkdir(parents=True, exist_ok=True)
         folder.rename(step.folder(cache))
+        _sync(step.folder(cache).parent)
 
 
 @contextmanager
@@ -141,8 +142,15 @@ def _sweep(cache: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Puts every file on the disk before the rename can get there."""
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    """Puts every file and folder on the disk before the rename can get there."""
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -68,6 +68,7 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
         tokenizer,
         model=recipe.model.model_dump_json(),
         engine=recipe.engine.model_dump_json(),
+        **_code("kv_cache.py"),
     )
     export = _step(
         "export",
