@@ -8,7 +8,7 @@ help:  ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 serve: $(if $(TRITON),.venv/proxy.done,.venv/serve.done)  ## Serve the default model; MODEL=, HOST=, PORT=, TRITON=HOST:PORT change what and where
-	@$(BIN)/forii serve $(if $(MODEL),--model $(MODEL)) $(if $(HOST),--host $(HOST)) \
+	@$(BIN)/forii serve $(if $(MODEL),--model "$(MODEL)") $(if $(HOST),--host $(HOST)) \
 	    $(if $(PORT),--port $(PORT)) $(if $(TRITON),--triton $(TRITON))
 
 test: .venv/dev.done  ## All tests; ARGS="-k stop" picks some
@@ -37,7 +37,7 @@ clean:  ## Remove the environment and caches of the tools
 	$(call install,$*)
 
 define install
-@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
 @echo "Installing requirements/$(1).txt into .venv ..."
 @$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements/$(1).txt
 @$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .

@@ -127,9 +127,12 @@ def _settings(**given: str | int | Path | None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if not name:
+            _fail(f"forii.toml: {first['msg']}")
         if first["type"] == "extra_forbidden":
             _fail(f"forii.toml: there is no setting {name!r}")
-        _fail(f"setting {name!r} (option, FORII_{name.upper()} or forii.toml): {first['msg']}")
+        reason = first["msg"].removeprefix("Value error, ")
+        _fail(f"setting {name!r} (option, FORII_{name.upper()} or forii.toml): {reason}")
 
 
 def _fail(message: str) -> NoReturn:

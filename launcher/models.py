@@ -15,9 +15,9 @@ def find_recipe(name: str) -> Recipe:
     from build_engines.build import recipe_for_gguf
 
     path = Path(name).expanduser()
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         return load_recipe(path)
-    if path.suffix == ".gguf":
+    if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise RecipeError(f"{path}: there is no such file")
         return recipe_for_gguf(path)

@@ -114,15 +114,21 @@ class EmbeddedTriton:
             on_tick()
             time.sleep(_TICK)
         assert guard.stdin is not None
-        guard.stdin.write(b"ready\n")
-        guard.stdin.flush()
+        try:
+            guard.stdin.write(b"ready\n")
+            guard.stdin.flush()
+        except BrokenPipeError:
+            raise TritonError(f"the guard of tritonserver was killed\n{self._log_end()}") from None
 
     def stop(self) -> None:
         """Ends the server and waits until nothing is left of it. Does nothing if it does not run."""
         guard, self._guard = self._guard, None
         if guard is None:
             return
-        guard.communicate(timeout=_STOP_LIMIT)
+        try:
+            guard.communicate(timeout=_STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            guard.kill()  # and with it the server
         deadline = time.monotonic() + _STOP_LIMIT  # a guard that was killed leaves a server that is just ending
         while self._folder.exists() and not sweep_run_folder(self._folder):
             if time.monotonic() > deadline:
