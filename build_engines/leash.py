@@ -1,6 +1,6 @@
 """Runs a program that dies with the builder, even by SIGKILL of it. Run as a file, without this package::
 
-    python leash.py BUILDER_PID PROGRAM ARGUMENT...
+python leash.py BUILDER_PID PROGRAM ARGUMENT...
 """
 
 from __future__ import annotations

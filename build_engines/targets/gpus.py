@@ -1,0 +1,63 @@
+"""The GPUs that TensorRT-LLM 1.2.1 is documented to support, by the name a recipe gives: architecture and memory.
+
+The architectures and what each can compute with are those of its support matrix
+(docs/source/legacy/reference/support-matrix.md): FP8 from Ada on, FP4 from Blackwell on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from build_engines.recipe import RecipeError
+
+AMPERE, ADA, HOPPER, BLACKWELL = 80, 89, 90, 100
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """sm: the compute capability times ten. memory_gib: what the card is sold with."""
+
+    name: str
+    sm: int
+    memory_gib: int
+
+    @property
+    def fp8(self) -> bool:
+        return self.sm >= ADA
+
+    @property
+    def fp4(self) -> bool:
+        return self.sm >= BLACKWELL
+
+    @property
+    def memory(self) -> int:
+        """Bytes."""
+        return self.memory_gib * 1024**3
+
+
+GPUS = {
+    gpu.name: gpu
+    for gpu in (
+        Gpu("a100-40gb", 80, 40),
+        Gpu("a100-80gb", 80, 80),
+        Gpu("a10", 86, 24),
+        Gpu("a40", 86, 48),
+        Gpu("rtx-a6000", 86, 48),
+        Gpu("l4", 89, 24),
+        Gpu("l40s", 89, 48),
+        Gpu("rtx-4090", 89, 24),
+        Gpu("h100-80gb", 90, 80),
+        Gpu("h100-nvl", 90, 94),
+        Gpu("h200", 90, 141),
+        Gpu("b200", 100, 180),
+        Gpu("b300", 103, 270),
+        Gpu("rtx-pro-6000", 120, 96),
+    )
+}
+
+
+def find_gpu(name: str) -> Gpu:
+    """Raises RecipeError for a GPU that is not in the table."""
+    if name not in GPUS:
+        raise RecipeError(f"engine.gpu = {name!r} is not a GPU that is known here; it is one of {', '.join(GPUS)}")
+    return GPUS[name]
