@@ -28,7 +28,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"No space left on device|ENOSPC|Errno 28", "the disk of the cache is full; --cache names another folder"),
     (
-        r"FileNotFoundError.*'(?:trtllm-build|hf|python3)'|can't open file '.*(?:convert_checkpoint|quantize"
+        r"(?:trtllm-build|hf): there is no such program|can't open file '.*(?:convert_checkpoint|quantize"
         r"|generate_xgrammar_tokenizer_info)\.py'",
         f"this runs outside of the container {CONTAINER}, which has TensorRT-LLM's programs; if its examples are "
         "not in /app/examples, --examples says where they are",

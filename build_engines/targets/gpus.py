@@ -15,7 +15,8 @@ AMPERE, ADA, HOPPER, BLACKWELL = 80, 89, 90, 100
 
 @dataclass(frozen=True)
 class Gpu:
-    """sm: the compute capability times ten. memory_gib: what the card is sold with."""
+    """sm: the compute capability times ten. memory_gib: what the driver shows, which is up to a tenth less than
+    what the card is sold with; rounded down."""
 
     name: str
     sm: int
@@ -40,18 +41,18 @@ GPUS = {
     for gpu in (
         Gpu("a100-40gb", 80, 40),
         Gpu("a100-80gb", 80, 80),
-        Gpu("a10", 86, 24),
-        Gpu("a40", 86, 48),
-        Gpu("rtx-a6000", 86, 48),
-        Gpu("l4", 89, 24),
-        Gpu("l40s", 89, 48),
-        Gpu("rtx-4090", 89, 24),
-        Gpu("h100-80gb", 90, 80),
-        Gpu("h100-nvl", 90, 94),
-        Gpu("h200", 90, 141),
-        Gpu("b200", 100, 180),
-        Gpu("b300", 103, 270),
-        Gpu("rtx-pro-6000", 120, 96),
+        Gpu("a10", 86, 22),
+        Gpu("a40", 86, 44),
+        Gpu("rtx-a6000", 86, 47),
+        Gpu("l4", 89, 22),
+        Gpu("l40s", 89, 44),
+        Gpu("rtx-4090", 89, 23),
+        Gpu("h100-80gb", 90, 79),
+        Gpu("h100-nvl", 90, 93),
+        Gpu("h200", 90, 140),
+        Gpu("b200", 100, 178),
+        Gpu("b300", 103, 260),
+        Gpu("rtx-pro-6000", 120, 95),
     )
 }
 
