@@ -18,7 +18,13 @@ check: .venv/dev.done  ## Lint, types, import rules, sizes
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@# Each engine's folder apart: both hold a model.py.
+	for engine in openvino scripted; do $(BIN)/mypy model_repository/$$engine/1/*.py || exit 1; done
+	$(BIN)/mypy model_repository/python/*.py
 	$(BIN)/pytest -q tests/architecture
+
+bench: .venv/serve.done  ## What the proxy costs per token and per request
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.line
 
 clean:  ## Remove the environment and caches of the tools
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -51,12 +51,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class GgufModel:
-    """context: in tokens. logits: rows of the output layer, at least the number of tokens."""
+    """context: in tokens. logits: rows of the output layer, at least the number of tokens. kv_elements: what the
+    KV cache holds for one token, over all layers, keys and values."""
 
     path: Path
     architecture: str
     context: int
     logits: int
+    kv_elements: int
     chat_template: str
     vocabulary: Vocabulary
 
@@ -108,9 +110,19 @@ def _model(header: _Header, architecture: str) -> GgufModel:
         architecture=architecture,
         context=header.one(f"{architecture}.context_length", int),
         logits=logits,
+        kv_elements=_kv_elements(header, architecture),
         chat_template=template,
         vocabulary=vocabulary,
     )
+
+
+def _kv_elements(header: _Header, architecture: str) -> int:
+    heads = header.one(f"{architecture}.attention.head_count", int)
+    kv_heads = header.get(f"{architecture}.attention.head_count_kv", int) or heads
+    head = header.one(f"{architecture}.embedding_length", int) // heads
+    keys = header.get(f"{architecture}.attention.key_length", int) or head
+    values = header.get(f"{architecture}.attention.value_length", int) or head
+    return header.one(f"{architecture}.block_count", int) * kv_heads * (keys + values)
 
 
 def _vocabulary(header: _Header) -> Vocabulary:

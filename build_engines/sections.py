@@ -31,15 +31,16 @@ class Strict(BaseModel):
 class OpenVinoEngine(Strict):
     """How the model runs on the CPU.
 
-    precision: "exact" repeats an answer to the bit whatever else runs; "fast" gives about half as many tokens
+    precision: "exact" repeats a seeded answer's text whatever else runs; "fast" gives about half as many tokens
     again per second and lets results vary with the batch. max_sequences: sequences in flight at once.
-    kv_cache_gb: memory for the KV cache, in GiB.
+    kv_cache_gb: memory for the KV cache, in GiB; by default enough for one full context, though at most 4 where
+    the context is left open too, which is then lowered to what that holds.
     """
 
     target: Literal["openvino"] = "openvino"
     precision: Literal["exact", "fast"] = "exact"
     max_sequences: Annotated[int, Field(ge=1, le=256)] = 32
-    kv_cache_gb: Count = 1
+    kv_cache_gb: Count | None = None
 
 
 class TensorRtLlmEngine(Strict):

@@ -62,7 +62,13 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     middleware = [Middleware(RequestContext)]
     if settings.api_key is not None:
         middleware.append(Middleware(ApiKey, key=settings.api_key.get_secret_value()))
-    app = _Api(title="Forii inference API", version=version("forii"), lifespan=lifespan, middleware=middleware)
+    app = _Api(
+        title="Forii inference API",
+        version=version("forii"),
+        lifespan=lifespan,
+        middleware=middleware,
+        redirect_slashes=False,
+    )
     for prefix in _PREFIXES:
         app.include_router(chat_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])
@@ -89,4 +95,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
         refusal.headers["Allow"] = allowed
         return refusal
     return error_response(InvalidRequest(str(error.detail)))
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import EngineFailed
 from .events import Event, LogProb
 from .formats.parser import Parser
 from .generation import Tokens
@@ -28,7 +29,7 @@ class Choice:
         self.done = False
 
     def feed(self, tokens: Tokens) -> list[Event]:
-        """The events of an engine's response. Raises IndexError for an id outside the vocabulary."""
+        """The events of an engine's response. Raises EngineFailed for an id outside the vocabulary."""
         if tokens.cached_blocks:
             self.cached_blocks = tokens.cached_blocks
         shown = []
@@ -36,7 +37,7 @@ class Choice:
             self.tokens += 1
             if self._log_probs is not None:
                 self._log_probs.put(self._log_prob(token, tokens.log_probs[position]))
-            text = self._detokenizer.feed(token)
+            text = self._text(token)
             if text:
                 shown.append(self._cut(text))
                 if self._stops.hit:
@@ -44,6 +45,14 @@ class Choice:
         if tokens.finish is not None and not self._stops.hit:
             shown += [self._cut(self._detokenizer.finish()), "" if self._stops.hit else self._stops.finish()]
         return self._parse("".join(shown), tokens)
+
+    def _text(self, token: int) -> str:
+        try:
+            return self._detokenizer.feed(token)
+        except IndexError as error:
+            raise EngineFailed(
+                "The model's engine answered with an unknown token; tell the operator to build the model again."
+            ) from error
 
     def _cut(self, text: str) -> str:
         if self._log_probs is not None:

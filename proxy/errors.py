@@ -41,9 +41,7 @@ class ForiiError(Exception):
         self.param = param
 
     def to_body(self) -> dict[str, dict[str, str | None]]:
-        return {
-            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
 class InvalidRequest(ForiiError):

@@ -12,6 +12,7 @@ import time
 from collections.abc import MutableMapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import AuthenticationFailed, ForiiError
@@ -42,6 +43,8 @@ class RequestContext:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            logger.info("the client went away before it had sent its request")
         except Exception:
             logger.exception("unhandled error")
             if watched.status is None:

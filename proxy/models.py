@@ -55,13 +55,15 @@ class Catalog:
 
 
 def load_catalog(builds: Sequence[Path], pool: ThreadPoolExecutor) -> Catalog:
-    """builds: folders with a manifest.json. Raises RecipeError if one holds no finished build, UnknownTokenizer
-    if its tokenizer cannot be read."""
-    return Catalog(
-        ServedModel(
-            manifest=load_manifest(build),
-            prompter=Prompter(build / "tokenizer", pool),
-            created=int((build / "manifest.json").stat().st_mtime),
-        )
-        for build in builds
+    """builds: folders with a manifest.json. Raises RecipeError if one holds no finished build, UnknownTokenizer if
+    its tokenizer cannot be read."""
+    return Catalog(_load(build, pool) for build in builds)
+
+
+def _load(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
+    manifest = load_manifest(build)
+    return ServedModel(
+        manifest=manifest,
+        prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
+        created=int((build / "manifest.json").stat().st_mtime),
     )

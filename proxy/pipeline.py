@@ -64,9 +64,7 @@ def _room(prompt: int, wanted: int, context: int) -> int:
     return min(wanted, context - prompt)
 
 
-def _generations(
-    request: ChatRequest, model: ServedModel, ids: list[int], room: int
-) -> tuple[Generation, ...]:
+def _generations(request: ChatRequest, model: ServedModel, ids: list[int], room: int) -> tuple[Generation, ...]:
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed

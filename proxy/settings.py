@@ -33,9 +33,7 @@ class Settings(BaseSettings):
     a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
     comment line."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080

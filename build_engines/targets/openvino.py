@@ -4,7 +4,7 @@ Steps::
 
     fetch      model.gguf
     tokenizer  tokenizer/, facts.json (what the file says of the model)
-    limits     facts.json, the context lowered to what the recipe asks
+    limits     facts.json, with the context and the KV cache that the recipe asks for or leaves open
     export     the files of an OpenVINO GenAI model folder
     model      the finished build, see Manifest
 """
@@ -15,12 +15,14 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from build_engines import repository
+from build_engines.kv_cache import limits
 from build_engines.programs import program_step
 from build_engines.recipe import GgufSource, Manifest, PackageSource, Recipe, RecipeError, triton_name
 from build_engines.sections import OpenVinoEngine
@@ -34,7 +36,11 @@ _CODE = Path(__file__).parents[1]
 
 
 class _Facts(BaseModel):
+    """kv_cache_gb: 0 until the limits are chosen."""
+
     context: int
+    kv_elements: int
+    kv_cache_gb: int = 0
     vocab_size: int
     end_ids: tuple[int, ...]
     pad_id: int
@@ -60,14 +66,15 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
         _tokenizer,
         source,
         **_versions("gguf", "tokenizers", "transformers"),
-        **_code("gguf_model.py", "gguf_tokenizer.py"),
+        **_code("gguf_model.py", "gguf_tokenizer.py", "targets/openvino.py"),
     )
-    limits = _step(
+    fitted = _step(
         "limits",
         "check the limits",
-        lambda task: _limits(recipe, task),
+        lambda task: _limits(recipe, engine, task),
         tokenizer,
-        context=str(recipe.model.context),
+        model=recipe.model.model_dump_json(),
+        engine=engine.model_dump_json(),
     )
     export = program_step(
         "export",
@@ -84,7 +91,7 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
         name="model",
         place=f"models/{triton_name(recipe.model.id)}",
         material={"recipe": recipe.model_dump_json(), "template": repository.template_digest(files)},
-        needs=(tokenizer, limits, export),
+        needs=(tokenizer, fitted, export),
         run=lambda task: _model(recipe, engine, files, task),
         title="make the Triton model folder and the manifest",
     )
@@ -121,20 +128,20 @@ def _tokenizer(task: Task) -> None:
 
     model = read_gguf((task.inputs["fetch"] / "model.gguf").resolve())
     ends = write_tokenizer(model, task.folder / "tokenizer")
-    _write_facts(
-        task, _Facts(context=model.context, vocab_size=model.logits, end_ids=ends, pad_id=pad_id(model, ends))
+    facts = _Facts(
+        context=model.context,
+        kv_elements=model.kv_elements,
+        vocab_size=model.logits,
+        end_ids=ends,
+        pad_id=pad_id(model, ends),
     )
+    _write_facts(task, facts)
 
 
-def _limits(recipe: Recipe, task: Task) -> None:
+def _limits(recipe: Recipe, engine: OpenVinoEngine, task: Task) -> None:
     facts = _read_facts(task.inputs["tokenizer"])
-    context = recipe.model.context or facts.context
-    if context > facts.context:
-        raise RecipeError(
-            f"{recipe.model.id}: model.context = {context}, but the model has {facts.context}; "
-            f"set it to {facts.context} or less"
-        )
-    _write_facts(task, facts.model_copy(update={"context": context}))
+    chosen = limits(recipe.model, engine, facts.context, facts.kv_elements)
+    _write_facts(task, facts.model_copy(update=asdict(chosen)))
 
 
 def _export(folder: Path, inputs: Mapping[str, Path]) -> Command:
@@ -159,14 +166,14 @@ def _model(recipe: Recipe, engine: OpenVinoEngine, files: dict[str, Path], task:
         digest=task.key,
     )
     model_folder = task.folder / "repository" / name
-    repository.write_model_folder(files, _values(manifest, engine), model_folder)
+    repository.write_model_folder(files, _values(manifest, engine, facts.kv_cache_gb), model_folder)
     repository.link_files(task.inputs["export"], model_folder / "1/engine")
     repository.link_files(task.inputs["tokenizer"] / "tokenizer", task.folder / "tokenizer")
     repository.limit_tokenizer(task.folder / "tokenizer/tokenizer_config.json", facts.context)
     (task.folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _values(manifest: Manifest, engine: OpenVinoEngine) -> dict[str, str | int]:
+def _values(manifest: Manifest, engine: OpenVinoEngine, kv_cache_gb: int) -> dict[str, str | int]:
     return {
         "triton_model": manifest.triton_model,
         "max_sequences": engine.max_sequences,
@@ -175,7 +182,7 @@ def _values(manifest: Manifest, engine: OpenVinoEngine) -> dict[str, str | int]:
         "end_ids": ",".join(map(str, manifest.end_ids)),
         "pad_id": manifest.pad_id,
         "precision": engine.precision,
-        "kv_cache_gb": engine.kv_cache_gb,
+        "kv_cache_gb": kv_cache_gb,
     }
 
 

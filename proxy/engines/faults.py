@@ -22,6 +22,8 @@ MESSAGES: tuple[tuple[str, type[ForiiError], str], ...] = (
     ("unsupported:", UnsupportedParameter, _CANNOT),
     ("invalid_guide:", EngineFailed, _FAILED),
     ("engine_failed:", EngineFailed, _STOPPED),
+    ("invalid_request:", EngineFailed, _FAILED),
+    ("is not healthy", EngineFailed, _STOPPED),
     ("Request for unknown model", ModelUnavailable, _AWAY),
     ("is not ready", ModelUnavailable, _AWAY),
     ("Maximum queue size", ModelUnavailable, _AWAY),

@@ -87,7 +87,7 @@ def _float32(value: float) -> bytes:
 
 
 class TokenReader:
-    """Reads the responses of one request in order. ``last`` is the final response's Tokens, once it came.
+    """Reads the responses of one request in order.
 
     The backend gives no finish reason: an end id or a stop word, or an end before the room was used up, is
     "stop", anything else "length".

@@ -25,12 +25,12 @@ class _Choice:
 
 
 class Completion:
-    """Collects the chunks of one answer; ``usage`` is None until the last one is in."""
+    """Collects the chunks of one answer."""
 
     def __init__(self, head: Head) -> None:
         self._head = head
         self._choices: dict[int, _Choice] = {}
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
 
     def fold(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
@@ -39,21 +39,21 @@ class Completion:
                 choice.texts.append(chunk.content)
             choice.log_probs.extend(chunk.log_probs)
             choice.finish_reason = chunk.finish_reason or choice.finish_reason
-            self.usage = chunk.usage or self.usage
+            self._usage = chunk.usage or self._usage
 
-    def to_body(self) -> dict[str, object]:
-        """The response body. Source: API contract, section 3."""
-        assert self.usage is not None, "an answer is whole only when its last chunk came"
+    def finish(self) -> tuple[dict[str, object], Usage]:
+        """The response body and the usage in it, once the last chunk is in. Source: API contract, section 3."""
+        assert self._usage is not None, "an answer is whole only when its last chunk came"
         head = self._head
-        return {
+        body = {
             "id": head.id,
             "object": "chat.completion",
             "created": head.created,
             "model": head.model,
             "system_fingerprint": head.fingerprint,
             "choices": [
-                choice.to_body(index, log_probs=head.log_probs)
-                for index, choice in sorted(self._choices.items())
+                choice.to_body(index, log_probs=head.log_probs) for index, choice in sorted(self._choices.items())
             ],
-            "usage": self.usage.to_body(),
+            "usage": self._usage.to_body(),
         }
+        return body, self._usage

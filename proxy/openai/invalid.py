@@ -17,7 +17,9 @@ def invalid_request(error: ValidationError, data: Mapping[str, object]) -> Forii
     """The first thing that is wrong with data. error: of the model that data was validated with."""
     first = error.errors(include_url=False)[0]
     param = _param(first["loc"], data)
-    if first["type"] == "missing":
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        param += "." + first["ctx"]["discriminator"].strip("'")
+    if first["type"] in ("missing", "union_tag_not_found"):
         return MissingParameter(f"{param!r} is required; add it to the request.", param)
     return InvalidRequest(f"{param!r} is not valid: {_message(first)}.", param)
 
@@ -39,9 +41,7 @@ def _param(loc: Sequence[int | str], data: object) -> str:
 def _message(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     if error["type"] == "union_tag_invalid":
-        return f"it must have {context['discriminator']} one of {context['expected_tags']}"
-    if error["type"] == "union_tag_not_found":
-        return f"it needs a {context['discriminator']}"
+        return f"it must be one of {context['expected_tags']}"
     message = error["msg"]
     message = message[0].lower() + message[1:]
     value = error["input"]

@@ -60,7 +60,7 @@ class SseEncoder:
         event = self._open + orjson.dumps(self._choice(chunk))
         if chunk.usage is None or self._mode == "none":
             return event + self._close
-        usage = b"],\"usage\":" + orjson.dumps(chunk.usage.to_body()) + b"}\n\n"
+        usage = b'],"usage":' + orjson.dumps(chunk.usage.to_body()) + b"}\n\n"
         if self._mode == "inline":
             return event + usage
         return event + self._close + self._open + usage
@@ -77,5 +77,3 @@ class SseEncoder:
             "logprobs": log_probs_body(chunk.log_probs) if chunk.log_probs else None,
             "finish_reason": chunk.finish_reason,
         }
-
-

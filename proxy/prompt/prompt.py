@@ -15,11 +15,11 @@ _INLINE_CHARACTERS = 8_000
 
 
 class Prompter:
-    """A model's tokenizer and template. folder: as a build leaves it (``tokenizer/``). pool: where long
-    prompts are rendered, so that they do not hold up the tokens of others."""
+    """A model's tokenizer and template. folder: as a build leaves it (``tokenizer/``). vocab_size: see Tokenizer.
+    pool: where long prompts are rendered, so that they do not hold up the tokens of others."""
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
-        self.tokenizer = Tokenizer(folder)
+    def __init__(self, folder: Path, vocab_size: int, pool: ThreadPoolExecutor) -> None:
+        self.tokenizer = Tokenizer(folder, vocab_size)
         self._template = ChatTemplate(folder, self.tokenizer)
         self._pool = pool
 

@@ -1,6 +1,6 @@
 """A model's chat template: messages in, token ids out, and no text of a client ever read as a control token.
 
-Where client text spells a control token, or ends or begins with a piece of one, a marker takes its place
+Where client text spells a control token, or two texts could join to one, a marker takes its place
 while the template renders. Trimming, ``tojson`` and string tests in templates thus see ordinary text;
 afterwards the markers part the rendered prompt, and what the client spelled is tokenized as plain characters.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import TemplateError
@@ -25,23 +25,25 @@ class ChatTemplate:
     def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
         self._renderer = PreTrainedTokenizerFast.from_pretrained(folder)
         self._tokenizer = tokenizer
-        self._spelled = _control_pattern(tokenizer.control)
+        self._control = _Control(tokenizer.control)
 
     def encode(self, messages: Sequence[Mapping[str, object]]) -> list[int]:
         """The prompt's ids, ready for the model to answer. Raises InvalidRequest for messages that the
         template refuses."""
-        shield = _Shield(self._spelled)
+        shield = _Shield(self._control.pattern_for(messages))
         text = self._render([{key: shield.cover(value) for key, value in one.items()} for one in messages])
-        ids = []
-        for part, spelled in shield.split(text):
-            ids += self._tokenizer.encode_plain(part) if spelled else self._tokenizer.encode(part)
+        first, others = shield.split(text)
+        ids = self._tokenizer.encode(first)
+        for spelled, after in others:
+            # What follows a spelled-out token is the middle of a text until the template's next control token.
+            end = self._control.first_in(after)
+            ids += self._tokenizer.encode_plain(spelled) + self._tokenizer.encode_plain(after[:end])
+            ids += self._tokenizer.encode(after[end:])
         return ids
 
     def _render(self, messages: list[dict[str, object]]) -> str:
         try:
-            text: str = self._renderer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
+            text: str = self._renderer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         except (TemplateError, TypeError, KeyError) as error:
             raise InvalidRequest(
                 f"The model's chat template cannot render these messages ({_reason(error)}); check their "
@@ -74,28 +76,54 @@ class _Shield:
         self._covered.append(match[0])
         return f"Q{self._nonce}Q{len(self._covered) - 1}Q"
 
-    def split(self, text: str) -> list[tuple[str, bool]]:
-        """The parts of a rendered prompt in order, and whether a client spelled them."""
-        parts = re.split(f"Q{self._nonce}Q([0-9]+)Q", text)
+    def split(self, text: str) -> tuple[str, list[tuple[str, str]]]:
+        """A rendered prompt: the text up to the first marker, then for each marker what a client spelled there
+        and the text up to the next one."""
         # re.split puts the captured numbers at the odd places.
-        named = [
-            (self._covered[int(part)], True) if place % 2 else (part, False)
-            for place, part in enumerate(parts)
-        ]
-        return [(part, spelled) for part, spelled in named if part]
+        first, *rest = re.split(f"Q{self._nonce}Q([0-9]+)Q", text)
+        spelled = (self._covered[int(number)] for number in rest[::2])
+        return first, list(zip(spelled, rest[1::2], strict=True))
 
 
-def _control_pattern(control: Sequence[str]) -> re.Pattern[str]:
-    """Matches whole control tokens anywhere, a beginning of one at the end of a text, and an end of one at
-    its start: two pieces of client text may meet in a template."""
-    if not control:
-        return re.compile(r"(?!)")
-    cuts = [(token[:cut], token[cut:]) for token in control for cut in range(1, len(token))]
-    whole = _alternatives(control)
-    head = _alternatives({head for head, _ in cuts if not head.isalnum()})
-    tail = _alternatives({tail for _, tail in cuts if not tail.isalnum()})
-    first = "".join(sorted({re.escape(token[0]) for token in control}))
-    return re.compile(f"(?=[{first}])(?:{whole}|(?:{head})\\Z)|\\A(?:{tail})")
+class _Control:
+    """Finds control tokens in texts. control: how they are written."""
+
+    def __init__(self, control: Sequence[str]) -> None:
+        cuts = [(token[:cut], token[cut:]) for token in control for cut in range(1, len(token))]
+        whole = _alternatives(control)
+        head = _alternatives({head for head, _ in cuts if not head.isalnum()})
+        tail = _alternatives({tail for _, tail in cuts if not tail.isalnum()})
+        # Without the look-ahead every character would be tried against every token.
+        first = "".join(sorted({re.escape(token[0]) for token in control}))
+        ahead = f"(?=[{first}])" if first else ""
+        self._whole = re.compile(f"{ahead}(?:{whole})")
+        self._head = re.compile(f"{ahead}(?:{head})\\Z")
+        self._tail = re.compile(f"\\A(?:{tail})")
+        self._with_edges = re.compile(f"{ahead}(?:{whole}|(?:{head})\\Z)|\\A(?:{tail})")
+
+    def pattern_for(self, messages: Sequence[Mapping[str, object]]) -> re.Pattern[str]:
+        """What must not be read as a control token: whole ones; and where one text of the request ends with a
+        beginning of one and another starts with an end, those too, for a template may join them."""
+        texts = list(_texts(messages))
+        joined = any(map(self._head.search, texts)) and any(map(self._tail.match, texts))
+        return self._with_edges if joined else self._whole
+
+    def first_in(self, text: str) -> int:
+        """Where the first control token starts; the text's length if there is none."""
+        found = self._whole.search(text)
+        return len(text) if found is None else found.start()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The strings in a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from (*_texts(key), *_texts(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _alternatives(texts: Collection[str]) -> str:

@@ -22,12 +22,13 @@ class UnknownTokenizer(ValueError):
 class Tokenizer:
     """The tokenizer of one model, read from ``folder/tokenizer.json``.
 
-    bytes_of[id]: what the id adds to the text, in bytes; empty for control tokens. size: ids that there are.
+    vocab_size: rows of the model's logits, which may be more than there are tokens. bytes_of[id]: what the id adds
+    to the text, in bytes; empty for control tokens and for rows without a token.
     control: the texts of the control tokens that client text must never become.
     Raises UnknownTokenizer for a decoder other than byte-level BPE and SentencePiece's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, vocab_size: int = 0) -> None:
         path = folder / "tokenizer.json"
         data = json.loads(path.read_bytes())
         added = data.get("added_tokens", [])
@@ -37,7 +38,7 @@ class Tokenizer:
         self.control = tuple(token["content"] for token in added if token["content"].strip())
         self._control_ids = frozenset(token["id"] for token in added if token["content"].strip())
         self.bytes_of = _byte_table(self._with_control, data.get("decoder"), added, path)
-        self.size = len(self.bytes_of)
+        self.bytes_of += [b""] * (vocab_size - len(self.bytes_of))
 
     def encode(self, text: str) -> list[int]:
         """The ids of a template's text, its control tokens matched."""

@@ -1,110 +1,85 @@
-"""An Answer in, an HTTP response out: a stream, or its fold. A client that goes away ends the generation, streamed
-or not. Source: API contract, sections 3 and 4."""
+"""An Answer in, an HTTP response out: a stream, or its fold. Whoever ends it early, the generation ends with it: a
+client that goes away, or a server that has to stop. Source: API contract, sections 3 and 4."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Mapping
-from contextlib import aclosing
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..errors import ForiiError
+from ..errors import ForiiError, ModelUnavailable
 from ..metrics import CLIENT_GONE, RequestMetrics
-from ..openai.completion import Completion
 from ..openai.sse import SseEncoder, UsageMode
 from ..pipeline import Answer
-from ..responses import error_response, json_response
 from ..settings import Settings
+from .headers import AnswerHeaders
 from .stream import EventStream
+from .whole import WholeAnswer
 
 logger = logging.getLogger(__name__)
 
 
-class AnswerResponse(Response):
-    """Runs the answer when the server asks for the response.
+class _Sender(Protocol):
+    async def run(self, scope: Scope, receive: Receive) -> int: ...
 
-    known: headers that do not wait for the answer. usage_mode: how a stream reports usage; None asks for a whole
-    answer.
-    """
+    async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int: ...
+
+
+class AnswerResponse(Response):
+    """Runs the answer when the server asks for the response. usage_mode: how a stream reports usage; None asks for
+    a whole answer."""
 
     def __init__(
         self,
         answer: Answer,
+        headers: AnswerHeaders,
         metrics: RequestMetrics,
         settings: Settings,
-        known: Mapping[str, str],
         usage_mode: UsageMode | None,
     ) -> None:
         super().__init__()
         self._answer = answer
+        self._timed = headers
         self._metrics = metrics
         self._settings = settings
-        self._known = known
         self._usage_mode = usage_mode
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.begin(self._answer.prompt_tokens, self._answer.samples)
-        sender = self._send_whole if self._usage_mode is None else self._send_stream
-        work = asyncio.ensure_future(sender(scope, receive, send))
+        sender = self._sender(send)
+        work = asyncio.ensure_future(sender.run(scope, receive))
         gone = asyncio.ensure_future(_disconnected(receive))
         status = ForiiError.status
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             status = work.result() if work.done() else CLIENT_GONE
+        except asyncio.CancelledError:
+            # The server was told to stop and has waited as long as it may.
+            await _end(work)
+            stopping = ModelUnavailable("The server is stopping; send the request again.")
+            status = await sender.fail(stopping, scope, receive)
         except OSError:
             # What uvicorn raises when it is asked to write to a client that is gone.
             status = CLIENT_GONE
         finally:
-            work.cancel()
-            gone.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
+            await _end(work, gone)
             self._metrics.end(status)
             self._log(status)
 
-    async def _send_stream(self, scope: Scope, receive: Receive, send: Send) -> int:
-        assert self._usage_mode is not None
-        stream = EventStream(
+    def _sender(self, send: Send) -> _Sender:
+        if self._usage_mode is None:
+            return WholeAnswer(self._answer, self._timed, send)
+        return EventStream(
             self._answer,
             SseEncoder(self._answer.head, self._usage_mode),
-            self._headers_now,
+            self._timed,
             send,
             first_answer=self._settings.first_answer_seconds,
             keep_alive=self._settings.keep_alive_seconds,
         )
-        return await stream.run(scope, receive)
-
-    async def _send_whole(self, scope: Scope, receive: Receive, send: Send) -> int:
-        completion = Completion(self._answer.head)
-        headers: dict[str, str] = {}
-        try:
-            async with aclosing(self._answer.chunks()) as chunks:
-                async for some in chunks:
-                    headers = headers or self._headers_now(True)
-                    completion.fold(some)
-        except ForiiError as error:
-            await error_response(error)(scope, receive, send)
-            return error.status
-        body = completion.to_body()
-        assert completion.usage is not None
-        headers["x-forii-completion-tokens"] = str(completion.usage.completion)
-        headers["x-forii-cached-tokens"] = str(completion.usage.cached)
-        headers["x-forii-total-ms"] = str(self._milliseconds())
-        await json_response(body, headers=headers)(scope, receive, send)
-        return 200
-
-    def _headers_now(self, answered: bool) -> dict[str, str]:
-        headers = dict(self._known)
-        if answered:
-            headers["x-forii-ttft-ms"] = str(self._milliseconds())
-        return headers
-
-    def _milliseconds(self) -> int:
-        """Since the request came."""
-        return round((time.perf_counter() - self._metrics.started) * 1000)
 
     def _log(self, status: int) -> None:
         extra = {
@@ -113,9 +88,16 @@ class AnswerResponse(Response):
             "streamed": self._usage_mode is not None,
             "prompt_tokens": self._answer.prompt_tokens,
             "completion_tokens": self._answer.completion_tokens,
-            "ms": self._milliseconds(),
+            "ms": self._timed.milliseconds(),
         }
         logger.info("answered" if status == 200 else "not answered", extra=extra)
+
+
+async def _end(*tasks: asyncio.Future[int] | asyncio.Future[None]) -> None:
+    """Cancels what still runs and waits until it has let go of what it holds."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _disconnected(receive: Receive) -> None:

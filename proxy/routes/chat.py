@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
-from ..models import ServedModel
 from ..openai.bodies import ChatCompletion, ErrorBody
 from ..openai.request import ChatRequest, parse
 from ..openai.sse import UsageMode
@@ -15,6 +14,7 @@ from ..pipeline import prepare
 from ..services import Services
 from .answering import AnswerResponse
 from .body import read_body
+from .headers import AnswerHeaders
 
 _REQUEST_BODY = {
     "required": True,
@@ -68,26 +68,10 @@ def chat_router(services: Services) -> APIRouter:
         except ForiiError as error:
             metrics.refuse(error.status)
             raise
-        known = _known_headers(model, answer.prompt_tokens, ignored)
-        return AnswerResponse(answer, metrics, services.settings, known, _usage_mode(request))
+        headers = AnswerHeaders(model.id, answer.prompt_tokens, ignored, metrics.started)
+        return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request))
 
     return router
-
-
-def _known_headers(model: ServedModel, prompt_tokens: int, ignored: tuple[str, ...]) -> dict[str, str]:
-    headers = {
-        "x-forii-model": model.id,
-        "x-forii-prompt-tokens": str(prompt_tokens),
-        "x-forii-truncated-tokens": "0",
-    }
-    if ignored:
-        headers["x-forii-ignored-params"] = ",".join(_header_name(name) for name in ignored)
-    return headers
-
-
-def _header_name(name: str) -> str:
-    """A client's field name, made fit for a header: at most 64 characters, anything unusual as ``?``."""
-    return "".join(char if char.isascii() and (char.isalnum() or char in "_-.") else "?" for char in name[:64])
 
 
 def _usage_mode(request: ChatRequest) -> UsageMode | None:

@@ -27,9 +27,7 @@ def health_router(services: Services) -> APIRouter:
     )
     async def ready() -> Response:
         models = services.catalog.models
-        answers = await asyncio.gather(
-            *(services.engine.ready(model.manifest.triton_model) for model in models)
-        )
+        answers = await asyncio.gather(*(services.engine.ready(model.manifest.triton_model) for model in models))
         away = [model.id for model, ready in zip(models, answers, strict=True) if not ready]
         if away:
             raise ModelUnavailable(f"Not ready: {', '.join(away)}.")

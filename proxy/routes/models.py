@@ -22,7 +22,11 @@ def models_router(services: Services) -> APIRouter:
         "/models/{model_id:path}",
         summary="Describe a served model",
         response_model=ModelBody,
-        responses={404: {"model": ErrorBody, "description": "The model is not served."}},
+        responses={
+            404: {"model": ErrorBody, "description": "The model is not served."},
+            # Without it FastAPI promises a 422 of its own, which never comes.
+            "4XX": {"model": ErrorBody, "description": "The request is refused."},
+        },
     )
     async def show_model(model_id: str) -> Response:
         model = services.catalog.find(model_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
@@ -14,11 +13,9 @@ from ..errors import ForiiError
 from ..openai.sse import DONE, KEEP_ALIVE, SseEncoder, error_event
 from ..pipeline import Answer
 from ..responses import error_response
+from .headers import AnswerHeaders
 
 logger = logging.getLogger(__name__)
-
-# The headers as they stand when the status line goes out; told whether the engine's first answer is in.
-HeadersNow = Callable[[bool], dict[str, str]]
 
 
 class EventStream:
@@ -29,7 +26,7 @@ class EventStream:
         self,
         answer: Answer,
         encoder: SseEncoder,
-        headers: HeadersNow,
+        headers: AnswerHeaders,
         send: Send,
         *,
         first_answer: float,
@@ -46,30 +43,34 @@ class EventStream:
 
     async def run(self, scope: Scope, receive: Receive) -> int:
         """Sends it all. Returns the status that it ended with: that of its error where it failed after a 200."""
-        keeper = asyncio.ensure_future(self._break_silence())
+        self._keeper = asyncio.ensure_future(self._break_silence())
         try:
             await self._pass_on()
         except ForiiError as error:
-            return await self._fail(error, scope, receive)
+            return await self.fail(error, scope, receive)
         except Exception:
             logger.exception("unhandled error in an answer")
-            return await self._fail(
+            return await self.fail(
                 ForiiError("The server failed to answer; send the request again."), scope, receive
             )
         finally:
-            keeper.cancel()
+            self._keeper.cancel()
         return 200
 
     async def _pass_on(self) -> None:
         async with aclosing(self._answer.chunks()) as chunks:
             async for some in chunks:
                 if not self._started:
-                    await self._start(answered=True)
+                    self._headers.mark_answered()
+                    await self._start()
                 self._last = time.monotonic()
                 await self._body(b"".join([self._encoder.encode(chunk) for chunk in some]))
+        self._keeper.cancel()
         await self._body(DONE, more=False)
 
-    async def _fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int:
+    async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int:
+        """Ends with the error: as the whole response, or as an event after what was sent. Returns its status."""
+        self._keeper.cancel()
         if self._started:
             await self._body(error_event(error), more=False)
         else:
@@ -79,7 +80,7 @@ class EventStream:
     async def _break_silence(self) -> None:
         await asyncio.sleep(self._first_answer)
         if not self._started:
-            await self._start(answered=False)
+            await self._start()
             self._last = 0.0
         while True:
             silence = time.monotonic() - self._last
@@ -89,10 +90,10 @@ class EventStream:
             else:
                 await asyncio.sleep(self._keep_alive - silence)
 
-    async def _start(self, *, answered: bool) -> None:
+    async def _start(self) -> None:
         self._started = True
         headers = {
-            **self._headers(answered),
+            **self._headers.now(),
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
             # nginx would otherwise collect the events.

@@ -1,0 +1,158 @@
+"""The ``forii`` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from proxy.settings import NotServable, Settings
+
+app = typer.Typer(
+    help="Serve language models with an OpenAI-compatible API, on this machine or in front of a Triton elsewhere.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The models that can be served.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder for downloads and builds. [env: FORII_CACHE; default: ~/.cache/forii]")
+]
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="What to serve: a shipped recipe's id, a recipe file (.toml), a GGUF file, or the folder of a "
+            "finished build. [env: FORII_MODEL; default: forii/smollm2-135m]"
+        ),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on; all but loopback need FORII_API_KEY. [env: FORII_HOST; default: 127.0.0.1]"
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [env: FORII_PORT; default: 8080]")] = None,
+    triton: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of the gRPC port of a Triton that runs elsewhere. [env: FORII_TRITON]"),
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Build the model if need be, start Triton, and serve the API until Ctrl-C.
+
+    First use downloads and builds the model, which takes about ten seconds; later starts take about five.
+    """
+    from launcher.serving import serve as run
+
+    with _told():
+        run(_settings(model=model, host=host, port=port, triton=triton, cache=cache), Console())
+
+
+@app.command()
+def build(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's id, a recipe file (.toml) or a GGUF file.")],
+    cache: Cache = None,
+) -> None:
+    """Build a model and print the folder of the finished build; what is built already is not built again."""
+    from launcher.build_progress import BuildProgress
+    from launcher.models import find_build
+
+    with _told():
+        settings = _settings(cache=cache)
+        with BuildProgress(Console(stderr=True)) as progress:
+            folder = find_build(recipe, settings.cache, progress)
+        typer.echo(folder)
+
+
+@app.command()
+def chat(
+    base_url: Annotated[
+        str | None, typer.Option(help="The API to talk to. [default: http://127.0.0.1:8080/inference/v1]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's id. [default: the first one served]")] = None,
+) -> None:
+    """Chat with a served model in the terminal; answers stream in as they are written."""
+    from openai import OpenAI
+
+    from launcher.chat import NoModel
+    from launcher.chat import chat as run
+
+    with _told():
+        settings = _settings()
+        key = settings.api_key or SecretStr("none")
+        url = base_url or f"http://127.0.0.1:{settings.port}/inference/v1"
+        try:
+            run(OpenAI(base_url=url, api_key=key.get_secret_value()), model, Console())
+        except NoModel as error:
+            _fail(str(error))
+
+
+@models_app.command("list")
+def list_models(cache: Cache = None) -> None:
+    """List the recipes that ship with Forii and the builds in the cache."""
+    from build_engines.build import find_builds
+    from launcher.models import shipped_recipes
+
+    with _told():
+        newest = {one.manifest.recipe.model.id: one for one in reversed(find_builds(_settings(cache=cache).cache))}
+        table = Table("model", "engine", "context", "build", box=None)
+        for recipe in shipped_recipes():
+            if recipe.model.id not in newest:
+                context = str(recipe.model.context or "")
+                table.add_row(recipe.model.id, recipe.engine.target, context, "not built: forii build")
+        for one in newest.values():
+            recipe = one.manifest.recipe
+            context = f"{one.manifest.context:,}"
+            table.add_row(recipe.model.id, recipe.engine.target, context, str(one.folder))
+        Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _settings(**given: str | int | Path | None) -> Settings:
+    """The settings, with what the command line says on top."""
+    try:
+        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            _fail(f"forii.toml: there is no setting {name!r}")
+        _fail(f"setting {name!r} (option, FORII_{name.upper()} or forii.toml): {first['msg']}")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(message, fg="red", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns the errors that are a person's to mend into a message; anything else is a bug and shows itself."""
+    from build_engines.recipe import BuildError
+    from launcher.triton import TritonError
+    from proxy.prompt.tokenizer import UnknownTokenizer
+
+    try:
+        yield
+    except (BuildError, TritonError, NotServable, UnknownTokenizer) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def main() -> None:
+    # It says at every import that torch is missing, which is as it should be.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    app()

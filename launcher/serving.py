@@ -1,0 +1,174 @@
+"""``forii serve``: settings in; a build, a Triton of our own if none was named, and the proxy in front of it out.
+
+The proxy runs in this process, Triton as a guarded child (see guard.py). Ctrl-C or SIGTERM lets running answers
+end for a few seconds, then stops everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import shlex
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from build_engines.recipe import load_manifest
+from launcher import machine
+from launcher.build_progress import BuildProgress
+from launcher.models import find_build
+from launcher.triton import EmbeddedTriton, TritonError
+from proxy.app import create_app
+from proxy.engines.triton import TritonEngine
+from proxy.logs import configure
+from proxy.settings import NotServable, Settings
+
+_TRITON_READY_SECONDS = 180.0
+_GRACE_SECONDS = 5
+
+
+def serve(settings: Settings, console: Console) -> None:
+    """Serves until it is told to stop. Raises NotServable for what is wrong with the settings or the machine, and
+    what building and starting raise."""
+    settings.check_servable()
+    if settings.triton is None and (problems := machine.problems(machine.facts())):
+        raise NotServable("\n".join(problems))
+    with _listen(settings.host, settings.port) as listening:
+        with BuildProgress(console) as progress:
+            builds = settings.models or (find_build(settings.model, settings.cache, progress),)
+        with _triton(settings, builds, console) as (address, running):
+            served = settings.model_copy(update={"triton": address, "models": tuple(builds)})
+            configure(settings.log_level)
+            _run(served, listening, lambda: _banner(served, listening, console), running)
+
+
+def _run(
+    settings: Settings, listening: socket.socket, when_up: Callable[[], None], running: Callable[[], bool]
+) -> None:
+    """Serves for as long as running says that there is somebody to serve from. Raises TritonError when there is
+    not."""
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    _Server(config, when_up, running).run(sockets=[listening])
+    if not running():
+        raise TritonError("the guard of tritonserver was killed; start `forii serve` again")
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, when_up: Callable[[], None], running: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._when_up = when_up
+        self._running = running
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._when_up()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or not self._running()
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Takes the port before anything slow is done, so that a taken one is told at once."""
+    try:
+        listening = socket.create_server((host, port), family=_family(host), backlog=2048)
+    except OSError as error:
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise NotServable(
+            f"port {port} on {host} {reason}: stop what has it, or choose another, as in `forii serve --port "
+            f"{port + 1}`"
+        ) from error
+    with listening:
+        yield listening
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+@contextlib.contextmanager
+def _triton(
+    settings: Settings, builds: tuple[Path, ...], console: Console
+) -> Iterator[tuple[str, Callable[[], bool]]]:
+    """The gRPC address of the Triton to talk to, our own if the settings name none, and whether it is kept
+    running."""
+    if settings.triton is not None:
+        if not asyncio.run(_answers(settings.triton, builds)):
+            console.print(
+                f"{settings.triton} does not serve the model yet; until it does, requests fail with 503.",
+                style="yellow",
+            )
+        yield settings.triton, lambda: True
+        return
+    triton = EmbeddedTriton(
+        builds,
+        log_path=settings.cache / "logs" / "triton.log",
+        grpc_port=settings.triton_grpc_port,
+        metrics_port=settings.triton_metrics_port,
+    )
+    with triton:
+        with console.status("Starting Triton"):
+            triton.wait_ready(_TRITON_READY_SECONDS)
+        console.print(f"Triton: gRPC {triton.grpc_address}, metrics {triton.metrics_url}", style="dim")
+        yield triton.grpc_address, lambda: triton.running
+
+
+async def _answers(address: str, builds: tuple[Path, ...]) -> bool:
+    engine = TritonEngine(address)
+    names = [load_manifest(build).triton_model for build in builds]
+    try:
+        return all([await engine.ready(name) for name in names])
+    finally:
+        await engine.close()
+
+
+def _banner(settings: Settings, listening: socket.socket, console: Console) -> None:
+    root = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
+    base_url = f"{root}/inference/v1"
+    ids = [load_manifest(folder).recipe.model.id for folder in settings.models]
+    lines = Text.assemble(
+        ("Base URL  ", "bold"), base_url, "\n",
+        ("Models    ", "bold"), ", ".join(ids), "\n",
+        ("Docs      ", "bold"), f"{root}/docs\n",
+        ("Keys      ", "bold"), "FORII_API_KEY is asked for" if settings.api_key else "none: loopback only",
+    )  # fmt: skip
+    console.print(Panel(lines, title="Forii is ready", subtitle="Ctrl-C stops it", expand=False))
+    # Written past rich, which would wrap the line where it cannot be pasted.
+    console.file.write(f"Try it:\n\n{curl_line(base_url, ids[0], keyed=settings.api_key is not None)}\n\n")
+    console.file.flush()
+
+
+def _reachable(host: str) -> str:
+    """How a client names the host: an address that means all of them is none to connect to."""
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def curl_line(base_url: str, model: str, *, keyed: bool) -> str:
+    """A first request that works when pasted into a shell."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Say hello."}],
+        "max_tokens": 100,
+        "stream": True,
+    }
+    header = ' -H "Authorization: Bearer $FORII_API_KEY"' if keyed else ""
+    return (
+        f"curl -N {base_url}/chat/completions -H 'Content-Type: application/json'{header} "
+        f"-d {shlex.quote(json.dumps(body))}"
+    )

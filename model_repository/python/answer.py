@@ -1,0 +1,86 @@
+"""The answer to one request: ids as the engine makes them in, responses of the token contract out.
+
+One response per step of the engine; the last one carries Triton's final flag and may hold no id. The id that
+ends an answer is never sent, a stop word is, and nothing after either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from request import Request
+from stop_words import StopWatch
+
+_FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+
+
+class Sender(Protocol):
+    """Triton's response sender."""
+
+    def send(self, response: pb_utils.InferenceResponse | None = None, flags: int = 0) -> None: ...
+
+    def is_cancelled(self) -> bool: ...
+
+
+class Answer:
+    """Sends what belongs to `request` and knows when it is over."""
+
+    def __init__(self, request: Request, sender: Sender) -> None:
+        self.request = request
+        self._sender = sender
+        self._stops = StopWatch(request.stop_words)
+        self._room = request.room
+        self._log_probs: list[float] = []
+
+    def send(self, ids: Sequence[int], log_probs: Sequence[float], ended: bool) -> bool:
+        """Sends the next ids, with their log-probs where the request wants them. Returns whether the answer is
+        over: `ended` by the engine, by its end id, by a stop word, or because the room is used up."""
+        taken, over = self._take(ids)
+        over = over or ended
+        if self.request.log_probs:
+            self._log_probs += log_probs[:taken]
+        if taken or over:
+            self._sender.send(self._response(ids[:taken], over), flags=_FINAL if over else 0)
+        return over
+
+    def fail(self, text: str) -> None:
+        """Ends the answer with an error."""
+        send_error(self._sender, text)
+
+    def is_cancelled(self) -> bool:
+        """Whether the client has gone (asks Triton: about 0.1 ms)."""
+        return self._sender.is_cancelled()
+
+    def close(self) -> None:
+        """Ends the answer where nobody listens any more."""
+        self._sender.send(flags=_FINAL)
+
+    def _take(self, ids: Sequence[int]) -> tuple[int, bool]:
+        """How many of the ids belong to the answer, and whether they end it."""
+        for taken, token in enumerate(ids):
+            if token == self.request.end_id:
+                return taken, True
+            self._room -= 1
+            if self._stops.feed(token) or self._room == 0:
+                return taken + 1, True
+        return len(ids), False
+
+    def _response(self, ids: Sequence[int], last: bool) -> pb_utils.InferenceResponse:
+        tensors = [
+            pb_utils.Tensor("output_ids", np.array([[ids]], dtype=np.int32)),
+            pb_utils.Tensor("sequence_length", np.array([[len(ids)]], dtype=np.int32)),
+        ]
+        if self.request.log_probs:
+            tensors.append(pb_utils.Tensor("output_log_probs", np.array([[self._log_probs]], dtype=np.float32)))
+        if self.request.perf_metrics and last:
+            # Neither Python engine can tell how much of a prompt its cache held.
+            tensors.append(pb_utils.Tensor("kv_cache_reused_blocks", np.zeros((1, 1), dtype=np.int32)))
+        return pb_utils.InferenceResponse(output_tensors=tensors)
+
+
+def send_error(sender: Sender, text: str) -> None:
+    """Answers with nothing but an error whose text starts with one of the contract's tokens."""
+    sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError(text)), flags=_FINAL)

@@ -1,0 +1,84 @@
+"""What is sent of the ids that an engine makes."""
+
+from __future__ import annotations
+
+import itertools
+
+from answer import Answer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.model_repository.backend import TRITONSERVER_RESPONSE_COMPLETE_FINAL as FINAL
+from tests.model_repository.backend import Sender
+from tests.model_repository.sample import request
+
+END = 2
+
+
+def sent_ids(sender: Sender) -> list[int]:
+    return [token for response, _ in sender.sent if response is not None for token in response.ids()]
+
+
+@given(
+    ids=st.lists(st.integers(1, 6), max_size=20),
+    cuts=st.lists(st.integers(0, 20)),
+    room=st.integers(1, 25),
+    words=st.lists(st.lists(st.integers(3, 6), min_size=1, max_size=2).map(tuple), max_size=2),
+)
+def test_an_answer_is_cut_at_its_end_however_the_ids_come(
+    ids: list[int], cuts: list[int], room: int, words: list[tuple[int, ...]]
+) -> None:
+    sender = Sender()
+    answer = Answer(request(room=room, stop_words=tuple(words)), sender)
+    bounds = [0, *sorted(min(cut, len(ids)) for cut in cuts), len(ids)]
+    over = False
+    for start, end in itertools.pairwise(bounds):
+        over = over or answer.send(ids[start:end], [], ended=False)
+    wanted, complete = expected(ids, room, words)
+    assert sent_ids(sender) == wanted
+    assert over == complete
+    assert [flags for _, flags in sender.sent].count(FINAL) == int(complete)
+
+
+def expected(ids: list[int], room: int, words: list[tuple[int, ...]]) -> tuple[list[int], bool]:
+    """The ids that belong to the answer, the slow way, and whether it is complete."""
+    for count in range(1, len(ids) + 1):
+        taken = tuple(ids[:count])
+        if taken[-1] == END:
+            return ids[: count - 1], True
+        if count == room or any(taken[-len(word) :] == word for word in words):
+            return ids[:count], True
+    return ids, False
+
+
+def test_the_last_response_may_be_empty() -> None:
+    sender = Sender()
+    answer = Answer(request(), sender)
+    assert not answer.send([9], [], ended=False)
+    assert answer.send([], [], ended=True)
+    assert sent_ids(sender) == [9]
+    assert [flags for _, flags in sender.sent] == [0, FINAL]
+
+
+def test_nothing_is_sent_for_a_step_without_ids() -> None:
+    sender = Sender()
+    assert not Answer(request(), sender).send([], [], ended=False)
+    assert sender.sent == []
+
+
+def test_log_probs_are_of_the_whole_answer_and_end_where_the_ids_do() -> None:
+    sender = Sender()
+    answer = Answer(request(log_probs=True), sender)
+    answer.send([9, 8], [-1.0, -2.0], ended=False)
+    answer.send([7, END, 6], [-3.0, -4.0, -5.0], ended=False)
+    seen = [response.output_tensors[2].array.tolist() for response, _ in sender.sent if response is not None]
+    assert seen == [[[[-1.0, -2.0]]], [[[-1.0, -2.0, -3.0]]]]
+
+
+def test_an_error_is_the_last_response() -> None:
+    sender = Sender()
+    Answer(request(), sender).fail("engine_failed: oh")
+    ((response, flags),) = sender.sent
+    assert response is not None
+    assert response.error is not None
+    assert (response.error.text, flags) == ("engine_failed: oh", FINAL)

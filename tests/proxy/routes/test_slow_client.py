@@ -1,0 +1,63 @@
+"""A client that takes its time over each message never gets one out of turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import pytest
+from starlette.types import Message
+
+from proxy.errors import EngineFailed
+from proxy.openai.chunk import Chunk, Head
+from proxy.openai.sse import DONE, SseEncoder
+from proxy.pipeline import Answer
+from proxy.routes.headers import AnswerHeaders
+from proxy.routes.stream import EventStream
+
+
+class Playing:
+    """As much of an Answer as a stream needs: it ends, or fails, just before silence would be broken."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    async def chunks(self) -> AsyncGenerator[list[Chunk], None]:
+        await asyncio.sleep(0.09)
+        if self._error is not None:
+            raise self._error
+        yield [Chunk(0, content="a")]
+
+
+async def sent_to_slow_client(error: Exception | None) -> list[Message]:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        await asyncio.sleep(0.05)
+
+    async def receive() -> Message:
+        raise AssertionError("a stream reads nothing")
+
+    stream = EventStream(
+        cast(Answer, Playing(error)),
+        SseEncoder(Head("id", 1, "m", "fp", log_probs=False), "none"),
+        AnswerHeaders("m", 1, (), 0.0),
+        send,
+        first_answer=0.1,
+        keep_alive=0.02,
+    )
+    await stream.run({"type": "http"}, receive)
+    await asyncio.sleep(0.1)
+    return sent
+
+
+@pytest.mark.parametrize("error", [None, EngineFailed("Send it again.")])
+async def test_the_status_line_goes_out_once_and_nothing_follows_the_end(error: Exception | None) -> None:
+    sent = await sent_to_slow_client(error)
+    assert [message["type"] for message in sent].count("http.response.start") == 1
+    assert sent[0]["status"] == (200 if error is None else 502)
+    assert [message.get("more_body", False) for message in sent[1:]].index(False) == len(sent) - 2
+    if error is None:
+        assert sent[-1]["body"] == DONE

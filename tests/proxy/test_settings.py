@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from proxy.app import create_app
+from proxy.engines.scripted import ScriptedEngine, echo
+from proxy.settings import NotServable, Settings
+
+
+def test_the_defaults_serve_this_machine_alone() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.api_key) == ("127.0.0.1", 8080, None)
+    assert settings.on_loopback
+    assert settings.max_body_bytes == 10 * 1024 * 1024
+    assert (settings.first_answer_seconds, settings.keep_alive_seconds) == (15, 15)
+
+
+def test_an_argument_beats_the_environment_which_beats_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "forii.toml").write_text('port = 1001\nmax_n = 5\nmodel = "a/b"\nmodels = ["x", "y"]\n')
+    monkeypatch.setenv("FORII_PORT", "1002")
+    monkeypatch.setenv("FORII_MAX_N", "6")
+    settings = Settings(port=1003)
+    assert (settings.port, settings.max_n, settings.model) == (1003, 6, "a/b")
+    assert settings.models == (Path("x"), Path("y"))
+
+
+def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORII_MODELS", '["/a", "/b"]')
+    assert Settings().models == (Path("/a"), Path("/b"))
+
+
+def test_a_misspelt_key_in_the_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "forii.toml").write_text("prot = 1\n")
+    with pytest.raises(ValidationError, match="prot"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("MAX_N", "0"),
+        ("MAX_BODY_BYTES", "10"),
+        ("KEEP_ALIVE_SECONDS", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("API_KEY", ""),
+    ],
+)
+def test_a_bad_value_is_an_error_that_names_the_setting(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"FORII_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_the_key_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORII_API_KEY", "forii_sk_secret")
+    assert "forii_sk_secret" not in repr(Settings())
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])
+def test_a_loopback_address_needs_no_key(host: str, byte_build: Path) -> None:
+    settings = Settings(host=host, models=(byte_build,))
+    assert settings.on_loopback
+    create_app(settings, ScriptedEngine(echo))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "box.example"])
+def test_any_other_address_needs_a_key(host: str, byte_build: Path) -> None:
+    settings = Settings(host=host, models=(byte_build,))
+    assert not settings.on_loopback
+    with pytest.raises(NotServable, match="FORII_API_KEY"):
+        create_app(settings, ScriptedEngine(echo))
+    create_app(Settings(host=host, models=(byte_build,), api_key=SecretStr("k")), ScriptedEngine(echo))
+
+
+def test_without_an_engine_the_settings_must_name_a_triton(byte_build: Path) -> None:
+    with pytest.raises(NotServable, match="FORII_TRITON"):
+        create_app(Settings(models=(byte_build,)))
