@@ -1,6 +1,7 @@
 """``python -m build_engines RECIPE [--cache DIR]``: builds a recipe and prints the finished folder.
 
-RECIPE is a recipe file (.toml) or a GGUF file. Progress goes to standard error, a line for each step.
+RECIPE is a shipped recipe's id, a recipe file (.toml) or a GGUF file. Progress goes to standard error, a line for
+each step.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from build_engines.build import EXAMPLES, build, recipe_for_gguf
+from build_engines.build import EXAMPLES, build
 from build_engines.foresight import dry_run, explain, with_target
-from build_engines.recipe import BuildError, Recipe, load_recipe
+from build_engines.recipe import BuildError, Recipe
+from build_engines.shipped import find_recipe
 
 _EVERY = 30.0  # seconds between two lines of a step that counts
 
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 0, or 1 after an error message."""
     options = _options(arguments)
     try:
-        sys.stdout.write(_done(options, with_target(_recipe(options.recipe), options.target)))
+        sys.stdout.write(_done(options, with_target(find_recipe(options.recipe), options.target)))
     except BuildError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -60,18 +62,14 @@ def _done(options: argparse.Namespace, recipe: Recipe) -> str:
     if options.explain:
         return explain(recipe, options.examples)
     if options.dry_run:
-        return dry_run(recipe, str(options.recipe.absolute()), cache, options.examples)
+        return dry_run(recipe, options.recipe, cache, options.examples)
     folder = build(recipe, cache, _Lines(), examples=options.examples, step=options.step)
     return f"{folder}\n"
 
 
-def _recipe(path: Path) -> Recipe:
-    return recipe_for_gguf(path) if path.suffix == ".gguf" else load_recipe(path)
-
-
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m build_engines", description="Builds a model for Triton.")
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe (.toml) or a GGUF file")
+    parser.add_argument("recipe", metavar="RECIPE", help="a shipped recipe's id, a recipe (.toml) or a GGUF file")
     parser.add_argument("--target", choices=("openvino", "tensorrtllm"), help="refuse a recipe for another target")
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/forii"), metavar="DIR")
     parser.add_argument("--examples", type=Path, default=EXAMPLES, metavar="DIR", help="TensorRT-LLM's examples")

@@ -47,6 +47,11 @@ def build(
     try:
         last = plan(recipe, progress, templates, examples)
         return steps.run(_named(last, step) if step else last, cache.absolute(), progress)
+    except ImportError as error:
+        raise BuildError(
+            f"{recipe.model.id}: its build needs the package {error.name}: install requirements/serve.txt, or "
+            "take the folder of a build that was finished elsewhere"
+        ) from error
     except OSError as error:
         raise BuildError(f"{error.filename or cache}: {error.strerror}") from error
 

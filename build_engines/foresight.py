@@ -31,9 +31,10 @@ def dry_run(recipe: Recipe, name: str, cache: Path, examples: Path = EXAMPLES) -
         mkdir -p /c/by-hand/convert-8d2... && python3 ... --output_dir /c/by-hand/convert-8d2... && mv ...
 
     Each leaves what the build itself would, and leaves it in one move, so that a build that follows finds it done.
-    Finished steps are commented out. name: the file that the recipe is from. Raises BuildError as ``build``.
+    Finished steps are commented out. name: what the recipe is called by. Raises BuildError as ``build``.
     """
-    again = ["python3", "-m", "build_engines", name, "--cache", str(cache)]
+    called = str(Path(name).absolute()) if Path(name).is_file() else name
+    again = ["python3", "-m", "build_engines", called, "--cache", str(cache)]
     if examples != EXAMPLES:
         again += ["--examples", str(examples)]
     last = plan(recipe, Silent(), TEMPLATES, examples)
