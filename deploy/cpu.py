@@ -1,5 +1,5 @@
 """``python3 -m deploy.cpu MODEL``: builds a model for the CPU if need be and serves it with the embedded Triton on
-all of the container's addresses, as the GPU container does with its own. Exits with 0 only when it was asked to end.
+all of the container's addresses, as the GPU container does with its own. Exits with 0 only when asked to end.
 """
 
 from __future__ import annotations
