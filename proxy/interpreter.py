@@ -1,8 +1,8 @@
 """The Python interpreter, set up so that nobody's tokens wait for somebody else's long prompt.
 
 What would hold up the event loop for more than the 5 ms that are allowed: another thread's Python code, which
-gives the lock up only every 5 ms; and a full garbage collection, which looks at every object of the libraries and models
-(100 ms), and which a request of some thousand messages sets off.
+gives the lock up only every 5 ms; and a full garbage collection, which looks at every object of the libraries and
+models (100 ms), and which a request of some thousand messages sets off.
 """
 
 from __future__ import annotations

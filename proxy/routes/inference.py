@@ -16,6 +16,7 @@ from ..openai.sse import UsageMode
 from ..openai.text_request import TextRequest
 from ..pipeline import prepare
 from ..prompt.pool import run
+from ..responses import error_response
 from ..services import Services
 from .answering import AnswerResponse
 from .body import read_body
@@ -29,18 +30,21 @@ class Parse(Protocol):
 
 
 async def answer(http: Request, services: Services, parse: Parse) -> Response:
-    """Raises what is wrong with the request."""
+    """The answer, ready to run, or what is wrong with the request."""
     metrics = RequestMetrics(services.metrics)
+    headers = AnswerHeaders(metrics.started)
     try:
         body = await read_body(http, services.settings.max_body_bytes)
         request, ignored = await run(services.pool, len(body), partial(parse, body, max_n=services.settings.max_n))
+        headers.mark_parsed(ignored)
         model = services.catalog.find(request.model)
         metrics.model = model.id
+        headers.mark_found(model.id)
         ready = await prepare(request, model, services.engine, metrics, len(body))
     except ForiiError as error:
         metrics.refuse(error.status)
-        raise
-    headers = AnswerHeaders(model.id, ready.prompt_tokens, ready.truncated_tokens, ignored, metrics.started)
+        return error_response(error, headers.now())
+    headers.mark_prepared(ready.prompt_tokens, ready.truncated_tokens)
     return AnswerResponse(ready, headers, metrics, services.settings, _usage_mode(request))
 
 
