@@ -76,7 +76,7 @@ class Choice:
         return events
 
     def _log_prob(self, token: int, value: float, offset: int) -> LogProb:
-        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value, offset)
+        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value, offset=offset)
 
 
 class _LogProbQueue:

@@ -15,6 +15,6 @@ def echo(prompt: Prompt, tokenizer: Tokenizer, *, log_probs: bool) -> Content:
     if log_probs:
         detokenizer, offset = Detokenizer(tokenizer.bytes_of), 0
         for token in prompt.ids:
-            entries.append(LogProb(tokenizer.text_of(token), tokenizer.raw_bytes(token), None, offset))
+            entries.append(LogProb(tokenizer.text_of(token), tokenizer.raw_bytes(token), None, offset=offset))
             offset += len(detokenizer.feed(token))
     return Content(prompt.text, tuple(entries))

@@ -12,8 +12,7 @@ from build_engines.recipe import Manifest
 from tests.sdk.chat import text_of, user, whole
 from tests.sdk.forii_server import MODEL, ForiiServer
 
-ERROR = {"extra_body": {"context_length_exceeded_behavior": "error"}}
-GREEDY = {"temperature": 0, "max_tokens": 8}
+ERROR = {"context_length_exceeded_behavior": "error"}
 
 
 def talk(turns: int, words: int, last: str) -> list[ChatCompletionMessageParam]:
@@ -24,34 +23,32 @@ def talk(turns: int, words: int, last: str) -> list[ChatCompletionMessageParam]:
     return [*messages, *user(last)]
 
 
-def test_what_is_cut_is_what_was_oldest(client: OpenAI, manifest: Manifest) -> None:
-    messages = talk(40, 150, "Say hello.")
-    raw = client.chat.completions.with_raw_response.create(
-        model=MODEL, messages=messages, temperature=0, max_tokens=8
-    )
-    cut, prompt = (int(raw.headers[f"x-forii-{name}-tokens"]) for name in ("truncated", "prompt"))
-    assert cut > 0
-    # The rest fits, and one message more would not have.
-    assert manifest.context - 8 - 160 < prompt <= manifest.context - 8
-    answer = raw.parse()
-    assert answer.usage is not None
-    assert answer.usage.prompt_tokens == prompt
-    # The same answer as to the rest alone.
-    for kept in range(2, len(messages)):
-        rest = [messages[0], *messages[-kept:]]
-        again = client.chat.completions.with_raw_response.create(
-            model=MODEL, messages=rest, temperature=0, max_tokens=8, extra_body=ERROR["extra_body"]
-        ) if kept * 152 > prompt - 600 else None  # fmt: skip
-        if again is not None and int(again.headers["x-forii-prompt-tokens"]) == prompt:
-            assert text_of(again.parse()) == text_of(answer)
-            return
-    raise AssertionError("no number of messages makes this prompt")
+def test_the_most_that_fits_is_kept(client: OpenAI) -> None:
+    """The first rest of the conversation that is not refused is the one that was sent."""
+    messages = talk(20, 150, "Say hello.")
+    ask = client.chat.completions.with_raw_response.create
+    cut = ask(model=MODEL, messages=messages, temperature=0, max_tokens=8)
+    refused = []
+    for start in range(1, len(messages)):
+        rest = [messages[0], *messages[start:]]
+        try:
+            same = ask(model=MODEL, messages=rest, temperature=0, max_tokens=8, extra_body=ERROR)
+        except openai.BadRequestError as error:
+            refused.append(error.message)
+            continue
+        break
+    assert refused
+    whole = int(cut.headers["x-forii-truncated-tokens"]) + int(cut.headers["x-forii-prompt-tokens"])
+    assert f"take {whole} " in refused[0]
+    assert same.headers["x-forii-truncated-tokens"] == "0"
+    assert same.headers["x-forii-prompt-tokens"] == cut.headers["x-forii-prompt-tokens"]
+    assert text_of(same.parse()) == text_of(cut.parse())
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_error_refuses_the_same_messages(client: OpenAI, stream: bool, manifest: Manifest) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        whole(client, messages=talk(40, 150, "Say hello."), stream=stream, **ERROR)
+        whole(client, messages=talk(40, 150, "Say hello."), stream=stream, extra_body=ERROR)
     assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "messages")
     assert str(manifest.context) in caught.value.message
 

@@ -68,10 +68,10 @@ def test_an_echo_lists_the_prompts_tokens_without_values(prompter: Prompter) -> 
     content = echo(prompt, prompter.tokenizer, log_probs=True)
     assert content.text == "aéb"
     assert content.log_probs == (
-        LogProb("a", b"a", None, 0),
-        LogProb("bytes:\\xc3", b"\xc3", None, 1),
-        LogProb("bytes:\\xa9", b"\xa9", None, 1),
-        LogProb("<|im_end|>", b"<|im_end|>", None, 2),
-        LogProb("b", b"b", None, 2),
+        LogProb("a", b"a", None, offset=0),
+        LogProb("bytes:\\xc3", b"\xc3", None, offset=1),
+        LogProb("bytes:\\xa9", b"\xa9", None, offset=1),
+        LogProb("<|im_end|>", b"<|im_end|>", None, offset=2),
+        LogProb("b", b"b", None, offset=2),
     )
     assert echo(prompt, prompter.tokenizer, log_probs=False).log_probs == ()
