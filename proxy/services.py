@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
 from .models import Catalog
@@ -16,3 +17,4 @@ class Services:
     catalog: Catalog
     engine: Engine
     metrics: Metrics
+    admission: Admission

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
+from ..middleware import client_of
 from ..openai.bodies import ChatCompletion, ErrorBody
 from ..openai.request import ChatRequest, parse
 from ..openai.sse import UsageMode
@@ -40,8 +41,10 @@ _ANSWERS: dict[int | str, dict[str, object]] = {
             (404, "The model is not served."),
             (413, "The body is too large."),
             (415, "The body is not JSON."),
+            (429, "Too many requests wait; try again after `Retry-After` seconds."),
             (502, "The engine failed; send the request again."),
-            (503, "The engine cannot be reached; try again after `Retry-After` seconds."),
+            (503, "The engine cannot be reached, or the server stops; try again after `Retry-After` seconds."),
+            (504, "The request took too long."),
         )
     },
 }
@@ -64,12 +67,13 @@ def chat_router(services: Services) -> APIRouter:
             request, ignored = parse(body, max_n=services.settings.max_n)
             model = services.catalog.find(request.model)
             metrics.model = model.id
+            turn = services.admission.turn(model.id, client_of(http.scope), request.n)
             answer = await prepare(request, model, services.engine, metrics)
         except ForiiError as error:
             metrics.refuse(error.status)
             raise
         headers = AnswerHeaders(model.id, answer.prompt_tokens, ignored, metrics.started)
-        return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request))
+        return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request), turn)
 
     return router
 
