@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
 import pytest
@@ -14,12 +13,9 @@ from launcher.triton import EmbeddedTriton
 from proxy.engines.transport import PING_SECONDS, PING_TIMEOUT_SECONDS
 from proxy.engines.triton import TritonEngine
 from proxy.errors import EngineFailed, ModelUnavailable
-from proxy.generation import Generation, Sampling, Tokens
-from tests.conftest import SCRIPTED
+from tests.recovery.asked import answer, becomes, generation, read_out, truth
 from tests.relay import Relay
 
-# From the contract, and a second for a machine that has other things to do.
-TRUTH_SECONDS = 2.0 + 1.0
 NOTICED_SECONDS = PING_SECONDS + PING_TIMEOUT_SECONDS + 3.0
 
 
@@ -34,48 +30,6 @@ async def engine(relay: Relay) -> AsyncIterator[TritonEngine]:
     engine = TritonEngine(relay.address)
     yield engine
     await engine.close()
-
-
-def generation(room: int) -> Generation:
-    return Generation(
-        request_id=secrets.token_hex(8),
-        model=SCRIPTED,
-        prompt=(100, 101, 102),
-        max_tokens=room,
-        end_ids=(2,),
-        pad_id=2,
-        stop_words=(),
-        sampling=Sampling(0.0, 1.0, 0, 1.0, 0.0, 0.0),
-        seed=7,
-        log_probs=False,
-    )
-
-
-async def answer(engine: TritonEngine, room: int = 5) -> list[int]:
-    async with aclosing(engine.generate(generation(room))) as stream:
-        return [token async for tokens in stream for token in tokens.ids]
-
-
-async def read_out(stream: AsyncGenerator[Tokens, None]) -> None:
-    async for _ in stream:
-        """To its end."""
-
-
-async def truth(engine: TritonEngine) -> bool:
-    """What readiness says, which must be within the time that it may take."""
-    started = time.monotonic()
-    ready = await engine.ready(SCRIPTED)
-    assert time.monotonic() - started < TRUTH_SECONDS
-    return ready
-
-
-async def becomes(engine: TritonEngine, ready: bool, within: float) -> None:
-    deadline = time.monotonic() + within
-    for _ in range(1000):
-        if await truth(engine) is ready:
-            return
-        assert time.monotonic() < deadline, f"not {ready} in time"
-        await asyncio.sleep(0.05)
 
 
 async def test_a_cut_connection_ends_what_runs_and_nothing_else(engine: TritonEngine, relay: Relay) -> None:
@@ -128,12 +82,3 @@ async def test_a_triton_that_takes_connections_and_says_nothing_is_not_ready(
     relay.cut()
     await becomes(engine, True, 5)
     assert await answer(engine, 1) == [100]
-
-
-async def test_a_silent_engine_is_not_mistaken_for_a_stalled_connection(engine: TritonEngine) -> None:
-    """Triton hangs up on clients that ping too often; an answer may well be silent for longer than that takes."""
-    stream = engine.generate(generation(8000))
-    await anext(stream)
-    await asyncio.sleep(45)
-    assert (await anext(stream)).ids
-    await stream.aclose()
