@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from proxy.middleware import ApiKey, client_of
 from tests.proxy import chat
 from tests.proxy.scripts import says
 from tests.proxy.served import Serve
@@ -11,7 +13,7 @@ ROUTES = [
     ("POST", chat.URL),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/bytes"),
-    ("GET", "/docs"),
+    ("GET", "/nowhere"),
     ("GET", "/nowhere"),
 ]
 
@@ -38,7 +40,7 @@ async def test_with_the_key_it_answers(sent: str, serve: Serve) -> None:
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"])
 async def test_health_and_metrics_need_no_key(path: str, serve: Serve) -> None:
     client, _ = serve(api_key=KEY)
     assert (await client.get(path)).status_code == 200
@@ -80,3 +82,20 @@ async def test_a_fault_of_ours_is_a_500_in_the_apis_shape(serve: Serve) -> None:
     assert "secret" not in response.text
     assert response.headers["x-request-id"]
     assert engine.running == 0
+
+
+async def test_clients_are_told_apart_by_their_keys_without_naming_them() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(client_of(scope))
+
+    async def nothing(*_: object) -> Message:
+        raise AssertionError("nothing is sent")
+
+    scope = {"type": "http", "path": "/v1/models", "headers": [(b"authorization", b"Bearer secret")]}
+    await ApiKey(app, "secret")(dict(scope), nothing, nothing)
+    await app(dict(scope), nothing, nothing)
+    assert len(seen[0]) == 64
+    assert "secret" not in seen[0]
+    assert seen[1] == ""

@@ -44,7 +44,7 @@ async def sent_to_slow_client(error: Exception | None) -> list[Message]:
     stream = EventStream(
         cast(Answer, Playing(error)),
         SseEncoder(Head("id", 1, "m", "fp", log_probs=False), "none"),
-        AnswerHeaders("m", 1, (), 0.0),
+        AnswerHeaders(0.0),
         send,
         nullcontext(),
         first_answer=0.1,
