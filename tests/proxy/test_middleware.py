@@ -90,12 +90,15 @@ async def test_clients_are_told_apart_by_their_keys_without_naming_them() -> Non
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(client_of(scope))
 
-    async def nothing(*_: object) -> Message:
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    async def send(_: Message) -> None:
         raise AssertionError("nothing is sent")
 
     scope = {"type": "http", "path": "/v1/models", "headers": [(b"authorization", b"Bearer secret")]}
-    await ApiKey(app, "secret")(dict(scope), nothing, nothing)
-    await app(dict(scope), nothing, nothing)
+    await ApiKey(app, "secret")(dict(scope), receive, send)
+    await app(dict(scope), receive, send)
     assert len(seen[0]) == 64
     assert "secret" not in seen[0]
     assert seen[1] == ""
