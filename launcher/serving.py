@@ -1,7 +1,7 @@
 """``forii serve``: settings in; a build, a Triton of our own if none was named, and the proxy in front of it out.
 
-The proxy runs in this process, Triton as a guarded child (see guard.py). Ctrl-C or SIGTERM lets running answers
-end for a few seconds, then stops everything.
+The proxy runs in this process, Triton as a guarded child (see guard.py). Ctrl-C or SIGTERM begins the drain: no
+new requests, and what runs or waits has ``drain_seconds`` to end. A second one stops at once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import errno
 import json
 import shlex
 import socket
+import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from rich.console import Console
@@ -26,19 +29,26 @@ from launcher.build_progress import BuildProgress
 from launcher.models import find_build
 from launcher.triton import EmbeddedTriton, TritonError
 from proxy.app import create_app
+from proxy.drain import Drain
 from proxy.engines.triton import TritonEngine
 from proxy.interpreter import calm
 from proxy.logs import configure
 from proxy.settings import NotServable, Settings
 
 _TRITON_READY_SECONDS = 180.0
-_GRACE_SECONDS = 5
+# Above what proxies keep idle connections for, so that none sends a request on one that is just being closed.
+_KEEP_ALIVE_SECONDS = 75
+# For the last words to clients whose answers are cut off, and for their connections to close.
+_LAST_WORDS_SECONDS = 2.0
+# Long enough for requests that the kernel had accepted before the drain to be read, and answered.
+_SHORTEST_DRAIN_SECONDS = 0.2
 
 
 def serve(settings: Settings, console: Console) -> None:
     """Serves until it is told to stop. Raises NotServable for what is wrong with the settings or the machine, and
     what building and starting raise."""
     settings.check_servable()
+    _check_tls(settings)
     if settings.triton is None and (problems := machine.problems(machine.facts())):
         raise NotServable("\n".join(problems))
     with _listen(settings.host, settings.port) as listening:
@@ -51,12 +61,26 @@ def serve(settings: Settings, console: Console) -> None:
             _run(served, listening, lambda: _banner(served, listening, console), running)
 
 
+def _check_tls(settings: Settings) -> None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_certificate, settings.tls_key
+        )
+    except OSError as error:  # which SSLError is
+        raise NotServable(
+            f"tls_certificate {settings.tls_certificate} with tls_key {settings.tls_key} cannot be used: {error}"
+        ) from error
+
+
 def _run(
     settings: Settings, listening: socket.socket, when_up: Callable[[], None], running: Callable[[], bool]
 ) -> None:
     """Serves for as long as running says that there is somebody to serve from. Raises TritonError when there is
     not."""
-    app = create_app(settings)
+    drain = Drain()
+    app = create_app(settings, drain=drain)
     calm()
     config = uvicorn.Config(
         app,
@@ -64,16 +88,32 @@ def _run(
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(_LAST_WORDS_SECONDS),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
-    _Server(config, when_up, running).run(sockets=[listening])
+    _Server(config, drain, settings.drain_seconds, when_up, running).run(sockets=[listening])
     if not running():
         raise TritonError("the guard of tritonserver was killed; start `forii serve` again")
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, when_up: Callable[[], None], running: Callable[[], bool]) -> None:
+    """uvicorn with a drain before its end. During the drain it goes on listening: clients are refused in words,
+    and probes see that it is not ready. Returns when it was told to end, by whichever signal."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        drain_seconds: float,
+        when_up: Callable[[], None],
+        running: Callable[[], bool],
+    ) -> None:
         super().__init__(config)
+        self._drain = drain
+        self._drain_seconds = drain_seconds
+        self._drained_since = 0.0
         self._when_up = when_up
         self._running = running
 
@@ -81,8 +121,31 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._when_up()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._drain.begun:
+            self.should_exit = True
+        else:
+            self._drained_since = time.monotonic()
+            self._drain.begin()
+
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or not self._running()
+        return await super().on_tick(counter) or not self._running() or self._drained()
+
+    def _drained(self) -> bool:
+        if not self._drain.begun:
+            return False
+        seconds = time.monotonic() - self._drained_since
+        idle = not self.server_state.tasks and seconds >= _SHORTEST_DRAIN_SECONDS
+        return idle or seconds >= self._drain_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cuts off what still runs, in words, before uvicorn closes the connections."""
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager
@@ -140,7 +203,8 @@ async def _answers(address: str, builds: tuple[Path, ...]) -> bool:
 
 
 def _banner(settings: Settings, listening: socket.socket, console: Console) -> None:
-    root = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    root = f"{scheme}://{_reachable(settings.host)}:{listening.getsockname()[1]}"
     base_url = f"{root}/inference/v1"
     ids = [load_manifest(folder).recipe.model.id for folder in settings.models]
     lines = Text.assemble(

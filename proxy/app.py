@@ -9,9 +9,12 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .admission import Admission
+from .drain import Drain, DrainGate
 from .engines.base import Engine
 from .engines.triton import TritonEngine
 from .errors import ForiiError, InvalidRequest, MethodNotAllowed, NotFound
@@ -30,6 +33,19 @@ from .services import Services
 from .settings import NotServable, Settings
 
 _PREFIXES = ("/inference/v1", "/v1")
+# What scripts of other origins may read beside the body.
+_EXPOSED = (
+    "x-request-id",
+    "x-forii-model",
+    "x-forii-prompt-tokens",
+    "x-forii-completion-tokens",
+    "x-forii-cached-tokens",
+    "x-forii-truncated-tokens",
+    "x-forii-ttft-ms",
+    "x-forii-total-ms",
+    "x-forii-ignored-params",
+    "retry-after",
+)
 
 
 class _Api(FastAPI):
@@ -43,8 +59,9 @@ class _Api(FastAPI):
         return super().openapi()
 
 
-def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
-    """The application. engine: in place of the Triton that the settings name; the application closes it.
+def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | None = None) -> FastAPI:
+    """The application. engine: in place of the Triton that the settings name; the application closes it. drain: by
+    which whoever runs the application can begin its end.
 
     Raises NotServable for settings that cannot be served, and what ``load_catalog`` raises.
     """
@@ -54,7 +71,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             raise NotServable("no Triton to talk to: set FORII_TRITON to HOST:PORT of its gRPC port")
         engine = TritonEngine(settings.triton)
     pool = prompt_pool()
-    services = Services(settings, load_catalog(settings.models, pool), engine, Metrics(), pool)
+    metrics = Metrics()
+    admission = Admission(metrics, settings.max_running, settings.max_waiting)
+    services = Services(settings, load_catalog(settings.models, pool), engine, metrics, pool, admission)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,14 +81,11 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         await services.engine.close()
         pool.shutdown(wait=False)
 
-    middleware = [Middleware(RequestContext)]
-    if settings.api_key is not None:
-        middleware.append(Middleware(ApiKey, key=settings.api_key.get_secret_value()))
     app = _Api(
         title="Forii inference API",
         version=version("forii"),
         lifespan=lifespan,
-        middleware=middleware,
+        middleware=_middleware(settings, drain or Drain()),
         redirect_slashes=False,
     )
     for prefix in _PREFIXES:
@@ -80,6 +96,24 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     app.add_exception_handler(ForiiError, _forii_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
+
+
+def _middleware(settings: Settings, drain: Drain) -> list[Middleware]:
+    """What requests pass, the outermost first."""
+    found = [Middleware(RequestContext), Middleware(DrainGate, drain=drain)]
+    if settings.api_key is not None:
+        found.append(Middleware(ApiKey, key=settings.api_key.get_secret_value()))
+    if settings.cors_origins:
+        # Outside of all: a browser shows a script no answer without its headers, an error neither.
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=_EXPOSED,
+        )
+        found.insert(0, cors)
+    return found
 
 
 async def _forii_error(_: Request, error: Exception) -> Response:

@@ -15,14 +15,18 @@
     |  |- RequestTooLarge          413                        request_too_large
     |  `- UnsupportedMediaType     415                        unsupported_media_type
     |- AuthenticationFailed        401 authentication_error   invalid_api_key
+    |- Overloaded                  429 rate_limit_error       overloaded          Retry-After
     |- EngineFailed                502 server_error           engine_error
-    `- ModelUnavailable            503 server_error           model_unavailable   Retry-After
+    |- ModelUnavailable            503 server_error           model_unavailable   Retry-After
+    `- TimedOut                    504 server_error           timeout
 
 Source: API contract, section 10.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -33,7 +37,7 @@ class ForiiError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str] = "internal_error"
-    headers: ClassVar[dict[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -99,7 +103,20 @@ class AuthenticationFailed(ForiiError):
     status = 401
     type = "authentication_error"
     code = "invalid_api_key"
-    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class Overloaded(ForiiError):
+    """retry_after: seconds after which there may be room."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "overloaded"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self, message: str, param: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(message, param)
+        self.headers = MappingProxyType({"Retry-After": str(retry_after)})
 
 
 class EngineFailed(ForiiError):
@@ -110,4 +127,9 @@ class EngineFailed(ForiiError):
 class ModelUnavailable(ForiiError):
     status = 503
     code = "model_unavailable"
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class TimedOut(ForiiError):
+    status = 504
+    code = "timeout"

@@ -25,6 +25,14 @@ class Metrics:
         self.running = Gauge(
             "forii_requests_running", "Inference requests being answered.", ["model"], registry=self._registry
         )
+        self.waiting = Gauge(
+            "forii_requests_waiting", "Inference requests waiting for the engine.", ["model"],
+            registry=self._registry,
+        )  # fmt: skip
+        self.rejected = Counter(
+            "forii_requests_rejected", "Requests refused because too many waited.", ["model"],
+            registry=self._registry,
+        )  # fmt: skip
         self.prompt_tokens = Counter(
             "forii_prompt_tokens", "Prompt tokens sent to engines.", ["model"], registry=self._registry
         )
@@ -55,9 +63,11 @@ class RequestMetrics:
         self.started = time.perf_counter()
         self.model = ""
         self._all = metrics
+        self._begun = False
 
     def begin(self, prompt_tokens: int, samples: int) -> None:
         """The request goes to the engine."""
+        self._begun = True
         self._completion = self._all.completion_tokens.labels(self.model)
         self._first = self._all.first_token.labels(self.model)
         self._inter = self._all.inter_token.labels(self.model)
@@ -65,8 +75,9 @@ class RequestMetrics:
         self._all.prompt_tokens.labels(self.model).inc(prompt_tokens * samples)
 
     def end(self, status: int) -> None:
-        """The request is over. status: of the HTTP answer, or of the error that ended the stream."""
-        self._all.running.labels(self.model).dec()
+        """The request is over, begun or not. status: of the HTTP answer, or of the error that ended the stream."""
+        if self._begun:
+            self._all.running.labels(self.model).dec()
         self.refuse(status)
         if status == CLIENT_GONE:
             self._all.cancelled.labels(self.model).inc()

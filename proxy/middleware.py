@@ -3,6 +3,7 @@ key, where one is set. Pure ASGI: nothing here touches the body of a stream."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -15,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .drain import stopping
 from .errors import AuthenticationFailed, ForiiError
 from .logs import request_id
 from .responses import error_response
@@ -23,6 +25,13 @@ logger = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _OPEN_PATHS = ("/health/", "/metrics", "/docs", "/openapi.json")
+_CLIENT = "forii.client"
+
+
+def client_of(scope: Scope) -> str:
+    """Whose request it is, as a name without meaning; empty where there are no keys to tell clients apart by."""
+    client: str = scope.get(_CLIENT, "")
+    return client
 
 
 class RequestContext:
@@ -45,6 +54,11 @@ class RequestContext:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             logger.info("the client went away before it had sent its request")
+        except asyncio.CancelledError:
+            # The server ends and cannot wait any longer; what had begun has been told by its route.
+            if watched.status is not None:
+                raise
+            await error_response(stopping())(scope, receive, watched)
         except Exception:
             logger.exception("unhandled error")
             if watched.status is None:
@@ -93,4 +107,5 @@ class ApiKey:
     def _admits(self, scope: Scope) -> bool:
         scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
         digest = hashlib.sha256(key.strip().encode()).digest()
+        scope[_CLIENT] = digest.hex()
         return scheme.lower() == "bearer" and hmac.compare_digest(digest, self._digest)

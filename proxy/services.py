@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
 from .models import Catalog
@@ -20,3 +21,4 @@ class Services:
     engine: Engine
     metrics: Metrics
     pool: ThreadPoolExecutor
+    admission: Admission

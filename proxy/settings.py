@@ -8,13 +8,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+# As browsers send it: no path, no slash at the end.
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 
 class NotServable(ValueError):
@@ -38,7 +41,10 @@ class Settings(BaseSettings):
     builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks free
     ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds: how long
     a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
-    comment line."""
+    comment line. max_running: sequences in the engine at once, per model. max_waiting: requests that may wait
+    for it, per model. request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how
+    long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for
+    everybody's. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
     model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
 
@@ -55,6 +61,13 @@ class Settings(BaseSettings):
     max_n: Annotated[int, Field(ge=1, le=128)] = 8
     first_answer_seconds: Annotated[float, Field(gt=0)] = 15.0
     keep_alive_seconds: Annotated[float, Field(gt=0)] = 15.0
+    max_running: Annotated[int, Field(ge=1)] = 64
+    max_waiting: Annotated[int, Field(ge=0)] = 256
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    cors_origins: tuple[Origin, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -68,7 +81,9 @@ class Settings(BaseSettings):
             return False
 
     def check_servable(self) -> None:
-        """Raises NotServable for settings under which anybody could use the models."""
+        """Raises NotServable for settings under which anybody could use the models, and half a TLS."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise NotServable("tls_certificate and tls_key go together: set both, or none")
         if not self.on_loopback and self.api_key is None:
             raise NotServable(
                 f"{self.host} can be reached from other machines, so a key is needed: set FORII_API_KEY, or serve "

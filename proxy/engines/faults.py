@@ -37,6 +37,15 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ForiiError], str]] = {
 }
 
 
+# What Triton says in the place of a model that is not there to speak for itself.
+_GONE = ("is not healthy", "Request for unknown model", "is not ready")
+
+
+def is_alive(text: str) -> bool:
+    """Whether an error message comes from the model itself."""
+    return not any(part in text for part in _GONE)
+
+
 def from_message(text: str) -> ForiiError:
     """The error of a stream message. text: its ``error_message``."""
     for part, kind, message in MESSAGES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import struct
 from collections.abc import AsyncGenerator
@@ -10,15 +9,14 @@ from collections.abc import AsyncGenerator
 import grpc
 import grpc.aio
 
-from ..errors import EngineFailed
+from ..errors import EngineFailed, ForiiError
 from ..generation import Generation, Tokens
 from . import faults
+from .readiness import Readiness
 from .tensors import TokenReader, encode
 from .transport import Transport
 
 logger = logging.getLogger(__name__)
-
-_READY_TIMEOUT_SECONDS = 1.5
 
 
 class TritonEngine:
@@ -26,6 +24,7 @@ class TritonEngine:
 
     def __init__(self, address: str) -> None:
         self._transport = Transport(address)
+        self._readiness = Readiness(self._transport)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Tokens, None]:
         reader = TokenReader(generation)
@@ -34,15 +33,16 @@ class TritonEngine:
         try:
             async for message in call:
                 if message.error_message:
-                    logger.warning("engine error: %s", message.error_message)
-                    raise faults.from_message(message.error_message)
+                    raise self._fault(generation, message.error_message)
                 started = True
                 tokens = reader.read(message.infer_response)
                 yield tokens
                 if tokens.finish is not None:
+                    self._readiness.trust(generation.model)
                     return
         except grpc.RpcError as error:
             logger.warning("engine call failed: %s: %s", error.code(), error.details())
+            self._readiness.doubt(generation.model)
             raise faults.from_status(error.code(), error.details() or "", started=started) from error
         except (ValueError, struct.error) as error:
             logger.exception("the engine's response cannot be read")
@@ -52,10 +52,14 @@ class TritonEngine:
         raise EngineFailed("The model's engine left the answer unfinished; send the request again.")
 
     async def ready(self, model: str) -> bool:
-        try:
-            return await self._transport.model_ready(model, _READY_TIMEOUT_SECONDS)
-        except (grpc.RpcError, asyncio.TimeoutError):
-            return False
+        return await self._readiness.of(model)
+
+    def _fault(self, generation: Generation, text: str) -> ForiiError:
+        logger.warning("engine error: %s", text)
+        error = faults.from_message(text)
+        if isinstance(error, EngineFailed):
+            self._readiness.doubt(generation.model)
+        return error
 
     async def close(self) -> None:
         await self._transport.close()

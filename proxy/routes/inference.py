@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
+from ..middleware import client_of
 from ..openai.bodies import ErrorBody
 from ..openai.request import ChatRequest
 from ..openai.sse import UsageMode
@@ -40,12 +41,13 @@ async def answer(http: Request, services: Services, parse: Parse) -> Response:
         model = services.catalog.find(request.model)
         metrics.model = model.id
         headers.mark_found(model.id)
+        turn = services.admission.turn(model.id, client_of(http.scope), request.n)
         ready = await prepare(request, model, services.engine, metrics, len(body))
     except ForiiError as error:
         metrics.refuse(error.status)
         return error_response(error, headers.now())
     headers.mark_prepared(ready.prompt_tokens, ready.truncated_tokens)
-    return AnswerResponse(ready, headers, metrics, services.settings, _usage_mode(request))
+    return AnswerResponse(ready, headers, metrics, services.settings, _usage_mode(request), turn)
 
 
 def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:
@@ -73,8 +75,10 @@ def answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
         (404, "The model is not served."),
         (413, "The body is too large."),
         (415, "The body is not JSON."),
+        (429, "Too many requests wait; try again after `Retry-After` seconds."),
         (502, "The engine failed; send the request again."),
-        (503, "The engine cannot be reached; try again after `Retry-After` seconds."),
+        (503, "The engine cannot be reached, or the server stops; try again after `Retry-After` seconds."),
+        (504, "The request took too long."),
     )
     return {
         200: {"model": body, "description": "The completion; with `stream`, its chunks.", "content": stream},

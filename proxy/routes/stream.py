@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 class EventStream:
     """One stream on its way. The status line waits for the engine's first answer, so that an early failure keeps
-    its status, but no longer than first_answer seconds; keep_alive seconds of silence bring a comment line."""
+    its status, but no longer than first_answer seconds; keep_alive seconds of silence bring a comment line.
+    turn: what has to be waited for first."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class EventStream:
         encoder: SseEncoder,
         headers: AnswerHeaders,
         send: Send,
+        turn: AbstractAsyncContextManager[None],
         *,
         first_answer: float,
         keep_alive: float,
@@ -36,6 +38,7 @@ class EventStream:
         self._encoder = encoder
         self._headers = headers
         self._send = send
+        self._turn = turn
         self._first_answer = first_answer
         self._keep_alive = keep_alive
         self._started = False
@@ -58,7 +61,7 @@ class EventStream:
         return 200
 
     async def _pass_on(self) -> None:
-        async with aclosing(self._answer.chunks()) as chunks:
+        async with self._turn, aclosing(self._answer.chunks()) as chunks:
             async for some in chunks:
                 if not self._started:
                     self._headers.mark_answered()

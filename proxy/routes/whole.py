@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 
 from starlette.types import Receive, Scope, Send
 
@@ -14,18 +14,21 @@ from .headers import AnswerHeaders
 
 
 class WholeAnswer:
-    """One completion on its way; nothing is sent before it is whole."""
+    """One completion on its way; nothing is sent before it is whole. turn: what has to be waited for first."""
 
-    def __init__(self, answer: Answer, headers: AnswerHeaders, send: Send) -> None:
+    def __init__(
+        self, answer: Answer, headers: AnswerHeaders, send: Send, turn: AbstractAsyncContextManager[None]
+    ) -> None:
         self._answer = answer
         self._headers = headers
         self._send = send
+        self._turn = turn
 
     async def run(self, scope: Scope, receive: Receive) -> int:
         """Sends it. Returns the HTTP status."""
         completion = Completion(self._answer.head)
         try:
-            async with aclosing(self._answer.chunks()) as chunks:
+            async with self._turn, aclosing(self._answer.chunks()) as chunks:
                 async for some in chunks:
                     self._headers.mark_answered()
                     completion.fold(some)

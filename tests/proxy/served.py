@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -76,3 +77,12 @@ def eventually(holds: Callable[[], bool], within: float) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+async def soon(holds: Callable[[], bool]) -> None:
+    """Waits in this process until it holds. Raises AssertionError after five seconds."""
+    for _ in range(1000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it does not come true")

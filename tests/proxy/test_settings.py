@@ -49,6 +49,11 @@ def test_a_misspelt_key_in_the_file_is_an_error(tmp_path: Path) -> None:
         ("KEEP_ALIVE_SECONDS", "0"),
         ("LOG_LEVEL", "loud"),
         ("API_KEY", ""),
+        ("MAX_RUNNING", "0"),
+        ("MAX_WAITING", "-1"),
+        ("REQUEST_TIMEOUT_SECONDS", "0"),
+        ("DRAIN_SECONDS", "-1"),
+        ("CORS_ORIGINS", '["https://app.example/"]'),
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_setting(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from tests.deployed import DEPLOYED
 from tests.sdk.engine_gauge import EngineGauge
 from tests.sdk.forii_server import MODEL, ForiiServer
 from tests.sdk.node_project import NodeProject
+
+ServeBefore = Callable[..., ForiiServer]
 
 
 @pytest.fixture(scope="session")
@@ -29,15 +33,36 @@ def own_server(built_model: Path, tmp_path: Path) -> Iterator[ForiiServer]:
     yield from _served(built_model, tmp_path)
 
 
+@pytest.fixture
+def serve_before(built_model: Path, tmp_path: Path) -> Iterator[ServeBefore]:
+    """``serve_before("host:port", setting="...")``: a proxy before a Triton that runs already."""
+    if DEPLOYED is not None:
+        pytest.skip("starts a Triton of its own")
+    with ExitStack() as stack:
+
+        def start(triton: str, *, trust: Path | None = None, **settings: str) -> ForiiServer:
+            folder = tmp_path / f"proxy-{secrets.token_hex(4)}"
+            server = ForiiServer(built_model.parents[1], folder, trust=trust, triton=triton, **settings)
+            stack.callback(_end, server)
+            server.wait_ready()
+            return server
+
+        yield start
+
+
+def _end(server: ForiiServer) -> None:
+    if server.process.poll() is None:
+        server.stop()
+    server.wait_gone()
+
+
 def _served(build: Path, folder: Path) -> Iterator[ForiiServer]:
     server = ForiiServer(build.parents[1], folder)
     try:
         server.wait_ready()
         yield server
     finally:
-        if server.process.poll() is None:
-            server.stop()
-        server.wait_gone()
+        _end(server)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -26,9 +27,11 @@ _END_SECONDS = 20.0
 
 class ForiiServer:
     """cache: where builds are. folder: gets the output (``output.txt``) and ``tmp/``, the temporary folder of
-    every process of the server, by which they and their shared memory can be told from others'."""
+    every process of the server, by which they and their shared memory can be told from others'. trust: the
+    certificate to trust where it serves HTTPS. settings: as variables, ``drain_seconds="1"``."""
 
-    def __init__(self, cache: Path, folder: Path) -> None:
+    def __init__(self, cache: Path, folder: Path, *, trust: Path | None = None, **settings: str) -> None:
+        self.verify = True if trust is None else ssl.create_default_context(cafile=trust)
         self._tmp = folder / "tmp"
         self._tmp.mkdir(parents=True)
         self._output = folder / "output.txt"
@@ -38,7 +41,9 @@ class ForiiServer:
             self.process = subprocess.Popen(
                 [*command, *_elsewhere()],
                 cwd=folder,
-                env=os.environ | {"TMPDIR": str(self._tmp), "COLUMNS": "200"},
+                env=os.environ
+                | {"TMPDIR": str(self._tmp), "COLUMNS": "200"}
+                | {f"FORII_{name.upper()}": value for name, value in settings.items()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -51,8 +56,8 @@ class ForiiServer:
 
     @property
     def root(self) -> str:
-        """``http://host:port``, from the banner."""
-        return self._printed(r"Base URL\s+(http://\S+)/inference/v1")
+        """``http://host:port`` or ``https``, from the banner."""
+        return self._printed(r"Base URL\s+(https?://\S+)/inference/v1")
 
     @property
     def base_url(self) -> str:
@@ -76,12 +81,20 @@ class ForiiServer:
         self._runs = {path.name for path in self._tmp.iterdir()}
 
     def ready_status(self) -> int:
-        return httpx2.get(f"{self.root}/health/ready", timeout=5).status_code
+        return httpx2.get(f"{self.root}/health/ready", timeout=5, verify=self.verify).status_code
 
     def stop(self) -> None:
         """Ctrl-C. Raises AssertionError for an end other than a shell's own for it."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(_END_SECONDS) in (0, 130), self.output
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.process.terminate()
+
+    def wait_end(self, seconds: float = _END_SECONDS) -> int:
+        """The exit status."""
+        return self.process.wait(seconds)
 
     def kill(self) -> None:
         """SIGKILL for the launcher alone."""

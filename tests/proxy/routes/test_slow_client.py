@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from typing import cast
 
 import pytest
@@ -46,6 +47,7 @@ async def sent_to_slow_client(error: Exception | None) -> list[Message]:
         SseEncoder(Head("id", 1, "m", "fp", log_probs=False, shape=CHAT), "none"),
         AnswerHeaders(0.0),
         send,
+        nullcontext(),
         first_answer=0.1,
         keep_alive=0.02,
     )
