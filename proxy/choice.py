@@ -36,7 +36,7 @@ class Choice:
         for position, token in enumerate(tokens.ids):
             self.tokens += 1
             if self._log_probs is not None:
-                self._log_probs.put(self._log_prob(token, tokens.log_probs[position]))
+                self._log_probs.put(self._log_prob(token, position, tokens))
             text = self._text(token)
             if text:
                 shown.append(self._cut(text))
@@ -72,8 +72,12 @@ class Choice:
             events += self._parser.finish(tokens.finish)
         return events
 
-    def _log_prob(self, token: int, value: float) -> LogProb:
-        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value)
+    def _log_prob(self, token: int, position: int, tokens: Tokens) -> LogProb:
+        top = tokens.top_log_probs[position] if tokens.top_log_probs else ()
+        return self._entry(token, tokens.log_probs[position], tuple(self._entry(*one) for one in top))
+
+    def _entry(self, token: int, value: float, top: tuple[LogProb, ...] = ()) -> LogProb:
+        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value, top)
 
 
 class _LogProbQueue:

@@ -12,11 +12,12 @@ Finish = Literal["stop", "length"]
 @dataclass(frozen=True, slots=True)
 class LogProb:
     """A generated token. token: its text, or ``bytes:\\xf0\\x9f`` where it is only part of a character.
-    data: its bytes. value: its natural log-probability."""
+    data: its bytes. value: its natural log-probability. top: the most likely tokens in its place, best first."""
 
     token: str
     data: bytes
     value: float
+    top: tuple[LogProb, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from contextlib import aclosing
 
 from .choice import Choice
 from .engines.base import Engine
-from .errors import ContextLengthExceeded
+from .errors import ContextLengthExceeded, InvalidRequest
 from .formats.parser import FORMATS
 from .generation import Generation
 from .merge import merge
@@ -40,6 +40,7 @@ _UINT64 = 2**64
 async def prepare(request: ChatRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics) -> Answer:
     """The request up to where an engine is needed. Raises what is wrong with the request: nothing is generated
     before everything is known to be right."""
+    bias = _logit_bias(request, model.manifest.vocab_size)
     ids = await model.prompter.encode(template_messages(request.messages))
     room = _room(len(ids), request.answer_room, model.manifest.context)
     head = Head(
@@ -49,7 +50,7 @@ async def prepare(request: ChatRequest, model: ServedModel, engine: Engine, metr
         fingerprint=model.fingerprint,
         log_probs=request.logprobs,
     )
-    return Answer(head, _generations(request, model, ids, room), request.stop or (), model, engine, metrics)
+    return Answer(head, _generations(request, model, ids, room, bias), request.stop or (), model, engine, metrics)
 
 
 def _room(prompt: int, wanted: int, context: int) -> int:
@@ -64,7 +65,21 @@ def _room(prompt: int, wanted: int, context: int) -> int:
     return min(wanted, context - prompt)
 
 
-def _generations(request: ChatRequest, model: ServedModel, ids: list[int], room: int) -> tuple[Generation, ...]:
+def _logit_bias(request: ChatRequest, vocab_size: int) -> dict[int, float]:
+    """Raises InvalidRequest for an id that the model does not have."""
+    bias = {int(token): value for token, value in (request.logit_bias or {}).items()}
+    for token in bias:
+        if not 0 <= token < vocab_size:
+            raise InvalidRequest(
+                f"'logit_bias' names the token {token}, but this model's ids are 0 to {vocab_size - 1}.",
+                f"logit_bias.{token}",
+            )
+    return bias
+
+
+def _generations(
+    request: ChatRequest, model: ServedModel, ids: list[int], room: int, bias: dict[int, float]
+) -> tuple[Generation, ...]:
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed
@@ -77,10 +92,13 @@ def _generations(request: ChatRequest, model: ServedModel, ids: list[int], room:
             max_tokens=room,
             end_ids=manifest.end_ids,
             pad_id=manifest.pad_id,
+            vocab_size=manifest.vocab_size,
             stop_words=words,
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
             log_probs=request.logprobs,
+            top_log_probs=request.top_logprobs,
+            logit_bias=bias,
         )
         for index in range(request.n)
     )

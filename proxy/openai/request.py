@@ -3,6 +3,7 @@ API contract's section 2 out. Nothing past this file knows OpenAI's words for wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from ..errors import InvalidJson, InvalidRequest, UnsupportedParameter
 from ..generation import Sampling
@@ -25,14 +27,16 @@ from .messages import Message
 # Fields that ask for something no text model here can deliver, whatever their value.
 UNDELIVERABLE = ("audio", "web_search_options")
 # Fields of the contract that this version does not serve; other values of theirs would change the answer.
-NOT_YET = ("tools", "functions", "function_call", "logit_bias")
+NOT_YET = ("tools", "functions", "function_call")
 
 MAX_STOP_LENGTH = 1024
+_TOKEN_ID = re.compile("0|-?[1-9][0-9]{0,9}")
 
 StopString = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_LENGTH)]
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Bias = Annotated[Number, Field(ge=-100, le=100)]
 
 
 class StreamOptions(BaseModel):
@@ -68,6 +72,7 @@ class ChatRequest(BaseModel):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=5)] = 0
+    logit_bias: dict[str, Bias] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
     user: str | None = None
@@ -81,6 +86,13 @@ class ChatRequest(BaseModel):
     @classmethod
     def _one_stop(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("logit_bias", mode="before")
+    @classmethod
+    def _token_ids(cls, value: object) -> object:
+        if isinstance(value, dict) and not all(_TOKEN_ID.fullmatch(key) for key in value):
+            raise PydanticCustomError("token_ids", 'Its keys should be token ids, such as "50"')
+        return value
 
     @property
     def answer_room(self) -> int:
@@ -149,10 +161,8 @@ def _check_together(request: ChatRequest, max_n: int) -> None:
             "'max_tokens' and 'max_completion_tokens' are the same limit; send one of them.",
             "max_completion_tokens",
         )
-    if request.top_logprobs:
-        if not request.logprobs:
-            raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
-        raise UnsupportedParameter("'top_logprobs' above 0 is not supported by this server.", "top_logprobs")
+    if request.top_logprobs and not request.logprobs:
+        raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
     if request.response_format is not None and request.response_format.type != "text":
         if request.response_format.type in ("json_object", "json_schema"):
             raise UnsupportedParameter(

@@ -100,6 +100,7 @@ def _generation(model: str, prompt: list[int], end_ids: tuple[int, ...]) -> Gene
         max_tokens=200,
         end_ids=end_ids,
         pad_id=end_ids[0],
+        vocab_size=49152,
         stop_words=(),
         sampling=Sampling(0.0, 1.0, 0, 1.0, 0.0, 0.0),
         seed=7,

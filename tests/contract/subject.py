@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from proxy.engines.base import Engine
-from proxy.generation import FinishReason, Generation, Tokens
+from proxy.generation import FinishReason, Generation, Tokens, TopLogProbs
 
 IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON = "scripted", "scripted in Triton", "OpenVINO in Triton"
 IN_TRITON = [SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON]
@@ -41,6 +41,10 @@ class Answer:
     @property
     def log_probs(self) -> list[float]:
         return [value for item in self.items for value in item.log_probs]
+
+    @property
+    def top_log_probs(self) -> list[TopLogProbs]:
+        return [best for item in self.items for best in item.top_log_probs]
 
     @property
     def finish(self) -> FinishReason | None:

@@ -42,8 +42,12 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     ),
     "tool_choice without tools": ({"tool_choice": "auto"}, "invalid_value", "tool_choice"),
     "a JSON answer": ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
-    "top_logprobs": ({"logprobs": True, "top_logprobs": 2}, "unsupported_parameter", "top_logprobs"),
-    "logit_bias": ({"logit_bias": {"1": 5}}, "unsupported_parameter", "logit_bias"),
+    "top_logprobs of 6": ({"logprobs": True, "top_logprobs": 6}, "invalid_value", "top_logprobs"),
+    "top_logprobs without logprobs": ({"top_logprobs": 2}, "invalid_value", "top_logprobs"),
+    "a logit_bias past the vocabulary": ({"logit_bias": {"49152": 5}}, "invalid_value", "logit_bias.49152"),
+    "a logit_bias of 101": ({"logit_bias": {"5": 101}}, "invalid_value", "logit_bias.5"),
+    "a word as a logit_bias": ({"logit_bias": {"5": "much"}}, "invalid_value", "logit_bias.5"),
+    "a logit_bias for a word": ({"logit_bias": {"hello": 5}}, "invalid_value", "logit_bias"),
     "a prompt that does not fit": ({"messages": user("word " * 9000)}, "context_length_exceeded", "messages"),
 }
 
