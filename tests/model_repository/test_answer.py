@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 from answer import Answer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +84,21 @@ def test_an_error_is_the_last_response() -> None:
     assert response is not None
     assert response.error is not None
     assert (response.error.text, flags) == ("engine_failed: oh", FINAL)
+
+
+def test_logits_end_where_the_ids_do() -> None:
+    sender = Sender()
+    answer = Answer(request(), sender)
+    answer.send(Piece(1, [9], logits=np.zeros((1, 10), np.float32)))
+    answer.send(Piece(1, [8, END], logits=np.ones((2, 10), np.float32)))
+    found = [
+        [tensor.array.shape for tensor in response.output_tensors if tensor.name == "generation_logits"]
+        for response, _ in sender.sent
+        if response is not None
+    ]
+    assert found == [[(1, 1, 1, 10)], [(1, 1, 1, 10)]]
+    ending = Answer(request(), sender)
+    ending.send(Piece(1, [END], logits=np.ones((1, 10), np.float32)))
+    last = sender.sent[-1][0]
+    assert last is not None
+    assert "generation_logits" not in [tensor.name for tensor in last.output_tensors]

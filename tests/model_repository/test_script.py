@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from piece import Piece
 from request import Refusal
@@ -91,3 +93,22 @@ def test_a_script_that_cannot_be_read_fails_the_request_with_its_name(tmp_path: 
     (tmp_path / "script.json").write_text(text)
     with pytest.raises(Refusal, match=r"^engine_failed: script\.json: "):
         ScriptedEngine(tmp_path, PARAMETERS).add(1, request())
+
+
+def test_logits_are_those_of_the_id_that_is_played(tmp_path: Path) -> None:
+    engine = ScriptedEngine(tmp_path, PARAMETERS)
+    engine.add(1, replace(request([98], log_probs=True), logits=True))
+    (piece,) = play(engine, 1)
+    assert piece.logits is not None
+    chances = np.exp(piece.logits[0])
+    assert chances.sum() == pytest.approx(1, abs=1e-5)
+    assert chances.argsort()[::-1][:5].tolist() == [98, 99, 0, 1, 2]
+    assert list(piece.log_probs) == [-0.5]
+
+
+def test_with_a_bias_the_largest_sum_is_played(tmp_path: Path) -> None:
+    engine = ScriptedEngine(tmp_path, PARAMETERS)
+    bias = np.zeros(100, np.float32)
+    bias[5] = -100
+    engine.add(1, replace(request([5, 50], log_probs=True), bias=bias))
+    assert [list(piece.ids) for piece in play(engine, 2)] == [[6], [50]]

@@ -19,7 +19,7 @@ from sampler import Sampler, log_prob
 
 # Rows in a piece of a sequence: between these, such that a piece takes about the time of a step of the pipeline.
 _FEWEST, _MOST = 8, 32
-_SHORT, _LONG = 0.03, 0.08  # seconds
+_SHORT, _LONG = 0.05, 0.1  # seconds
 _COMPILING = 0.02  # seconds between two questions whether the compilation is done
 
 
