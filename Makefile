@@ -2,17 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check bench clean help
+.PHONY: serve test test-gpu check bench clean help
 
 help:  ## What there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 serve: $(if $(TRITON),.venv/proxy.done,.venv/serve.done)  ## Serve the default model; MODEL=, HOST=, PORT=, TRITON=HOST:PORT change what and where
-	@$(BIN)/forii serve $(if $(MODEL),--model $(MODEL)) $(if $(HOST),--host $(HOST)) \
+	@$(BIN)/forii serve $(if $(MODEL),--model "$(MODEL)") $(if $(HOST),--host $(HOST)) \
 	    $(if $(PORT),--port $(PORT)) $(if $(TRITON),--triton $(TRITON))
 
 test: .venv/dev.done  ## All tests; ARGS="-k stop" picks some
 	$(BIN)/pytest $(ARGS)
+
+test-gpu: .venv/dev.done  ## What holds of a running Triton: TRITON=HOST:PORT MODEL=<build folder or model id>; METRICS=URL, CACHE=DIR, ARGS="-k stop"
+	@test -n "$(TRITON)" -a -n "$(MODEL)" || { echo "make test-gpu TRITON=HOST:PORT MODEL=<build folder or model id>"; exit 2; }
+	@$(BIN)/python -m tests.holds $(TRITON) $(MODEL) $(if $(METRICS),--metrics $(METRICS)) $(if $(CACHE),--cache $(CACHE)) -- $(ARGS)
 
 check: .venv/dev.done  ## Lint, types, import rules, sizes
 	$(BIN)/ruff check
@@ -37,7 +41,7 @@ clean:  ## Remove the environment and caches of the tools
 	$(call install,$*)
 
 define install
-@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
 @echo "Installing requirements/$(1).txt into .venv ..."
 @$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements/$(1).txt
 @$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .

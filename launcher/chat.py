@@ -5,6 +5,7 @@ from __future__ import annotations
 from openai import APIError, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from rich.console import Console
+from rich.text import Text
 
 HELP = "Ctrl-C stops an answer, /clear forgets the conversation, Ctrl-D or /exit leaves."
 
@@ -41,6 +42,11 @@ def _first_model(client: OpenAI) -> str:
     return models[0].id
 
 
+def _printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(char for char in text if char.isprintable() or char in "\n\t\u200d\ufe0f")
+
+
 def _ask(console: Console) -> str | None:
     """The person's next line; None when they leave."""
     try:
@@ -61,7 +67,7 @@ def _answer(
             for chunk in stream:
                 if chunk.choices and (text := chunk.choices[0].delta.content):
                     parts.append(text)
-                    console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+                    console.print(Text(_printable(text)), end="", soft_wrap=True)
     except KeyboardInterrupt:
         console.print(" (stopped)", style="dim", end="")
     except APIError as error:

@@ -90,7 +90,7 @@ class Guard:
         try:
             while fault is None and not self._told_to_end(_LOOK_EVERY):
                 if first and self._was_ready:
-                    server.loaded = True
+                    server.mark_loaded()
                 # While they load for the first time, Triton itself says best what is wrong with a model.
                 models = len(list(self._repository.iterdir())) if self._was_ready else 0
                 fault = server.fault(models)
@@ -134,6 +134,12 @@ class Server:
         )
         os.close(lifeline)
 
+    def mark_loaded(self) -> None:
+        """It has had a process for every model."""
+        if not self.loaded:
+            self.loaded = True
+            self._remove_scratch()
+
     def fault(self, models: int) -> str | None:
         """What is wrong with the server, if anything. models: how many processes of models it is to have, now or,
         where it has not had as many yet, soon."""
@@ -141,7 +147,8 @@ class Server:
         if status is not None:
             return f"tritonserver ended with {_named(status)}"
         if len(_children(self._process.pid)) >= models:
-            self.loaded = True
+            if models:
+                self.mark_loaded()
         elif self.loaded:
             return "the process of a model died"
         elif time.monotonic() > self._load_until:
@@ -162,8 +169,8 @@ class Server:
         self._remove_scratch()
 
     def _remove_scratch(self) -> None:
-        """Triton's Python backend makes a folder under a fixed path when it starts, and only a server that ends by
-        itself removes it. Ours is empty: it would hold packed environments, which we do not use."""
+        """Triton's Python backend makes a folder under a fixed path when it starts, for packed environments, which
+        we do not use; only a server that ends by itself removes it. Ours goes as soon as it is there."""
         for folder in _scratch_folders() - self._foreign:
             with contextlib.suppress(OSError):  # gone, or not empty and so not ours
                 if abs(folder.stat().st_mtime - self._started) < _SCRATCH_WITHIN:

@@ -47,8 +47,8 @@ def problems(found: Facts) -> list[str]:
     texts = [*_system_problems(found), *_python_problems(found)]
     if texts:
         texts.append(
-            "Or use a Triton that runs elsewhere: `make serve TRITON=HOST:PORT` (`forii serve --triton HOST:PORT`)"
-            " needs none of this."
+            "Or use a Triton that runs elsewhere: `make serve TRITON=HOST:PORT MODEL=FOLDER` needs none of this;"
+            " FOLDER is the finished build of the model that it serves, copied from where it was built."
         )
     return texts
 

@@ -42,9 +42,10 @@ def serve(settings: Settings, console: Console) -> None:
         raise NotServable("\n".join(problems))
     with _listen(settings.host, settings.port) as listening:
         with BuildProgress(console) as progress:
-            builds = settings.models or (find_build(settings.model, settings.cache, progress),)
+            names = [str(folder) for folder in settings.models] or [settings.model]
+            builds = tuple(find_build(name, settings.cache, progress) for name in names)
         with _triton(settings, builds, console) as (address, running):
-            served = settings.model_copy(update={"triton": address, "models": tuple(builds)})
+            served = settings.model_copy(update={"triton": address, "models": builds})
             configure(settings.log_level)
             _run(served, listening, lambda: _banner(served, listening, console), running)
 
@@ -83,21 +84,20 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    """Takes the port before anything slow is done, so that a taken one is told at once."""
-    try:
-        listening = socket.create_server((host, port), family=_family(host), backlog=2048)
-    except OSError as error:
-        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise NotServable(
-            f"port {port} on {host} {reason}: stop what has it, or choose another, as in `forii serve --port "
-            f"{port + 1}`"
-        ) from error
-    with listening:
+    """Takes the port before anything slow is done, so that a taken one is told at once. Nobody can connect before
+    the server listens on it."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise NotServable(f"cannot listen on {host} port {port}: {error.strerror}") from error
+            raise NotServable(
+                f"port {port} on {host} is in use: stop what has it, or choose another, as in `forii serve --port "
+                f"{port + 1}`"
+            ) from error
         yield listening
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def _triton(
         return
     triton = EmbeddedTriton(
         builds,
-        log_path=settings.cache / "logs" / "triton.log",
+        log_path=settings.cache / "logs" / f"triton-{settings.port}.log",
         grpc_port=settings.triton_grpc_port,
         metrics_port=settings.triton_metrics_port,
     )

@@ -44,7 +44,7 @@ class EmbeddedTriton:
 
     builds: folders of finished builds. log_path: gets everything the server prints (its folder is made).
     grpc_port, metrics_port: 0 picks a free one. run_root: where the private run folder is made; the system's
-    temporary folder by default.
+    temporary folder by default. host: where to listen, which others than this machine reach only in a container.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class EmbeddedTriton:
         grpc_port: int = 0,
         metrics_port: int = 0,
         run_root: Path | None = None,
+        host: str = _HOST,
     ) -> None:
         self._models = _model_folders(builds)
         self._log_path = log_path.absolute()
         self._grpc_port = grpc_port
         self._metrics_port = metrics_port
+        self._host = host
         self._run_root = run_root or Path(tempfile.gettempdir())
         self._guard: subprocess.Popen[bytes] | None = None
         self._folder = self._run_root
@@ -114,15 +116,21 @@ class EmbeddedTriton:
             on_tick()
             time.sleep(_TICK)
         assert guard.stdin is not None
-        guard.stdin.write(b"ready\n")
-        guard.stdin.flush()
+        try:
+            guard.stdin.write(b"ready\n")
+            guard.stdin.flush()
+        except BrokenPipeError:
+            raise TritonError(f"the guard of tritonserver was killed\n{self._log_end()}") from None
 
     def stop(self) -> None:
         """Ends the server and waits until nothing is left of it. Does nothing if it does not run."""
         guard, self._guard = self._guard, None
         if guard is None:
             return
-        guard.communicate(timeout=_STOP_LIMIT)
+        try:
+            guard.communicate(timeout=_STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            guard.kill()  # and with it the server
         deadline = time.monotonic() + _STOP_LIMIT  # a guard that was killed leaves a server that is just ending
         while self._folder.exists() and not sweep_run_folder(self._folder):
             if time.monotonic() > deadline:
@@ -167,9 +175,9 @@ class EmbeddedTriton:
             "--load-model=*",
             "--disable-auto-complete-config",
             "--allow-http=false",
-            f"--grpc-address={_HOST}",
+            f"--grpc-address={self._host}",
             f"--grpc-port={self._grpc_port}",
-            f"--metrics-address={_HOST}",
+            f"--metrics-address={self._host}",
             f"--metrics-port={self._metrics_port}",
             "--allow-gpu-metrics=false",
         ]

@@ -22,7 +22,7 @@ from .responses import error_response
 logger = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_OPEN_PATHS = ("/health/", "/metrics")
+_OPEN_PATHS = ("/health/", "/metrics", "/docs", "/openapi.json")
 
 
 class RequestContext:
@@ -77,7 +77,7 @@ def _outcome(scope: MutableMapping[str, object], status: int | None, elapsed: fl
 
 
 class ApiKey:
-    """Refuses requests without the key, health and metrics excepted. Only the key's hash is kept."""
+    """Refuses requests without the key; health, metrics and the API's description are open."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app

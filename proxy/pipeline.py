@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from .choice import Choice
 from .engines.base import Engine
-from .errors import ContextLengthExceeded, InvalidRequest
+from .errors import ContextLengthExceeded, InvalidRequest, UnsupportedParameter
+from .events import Done, Event
 from .formats.parser import FORMATS
 from .generation import Generation
 from .merge import merge
@@ -32,6 +33,7 @@ from .models import ServedModel
 from .openai.chunk import Chunk, ChunkWriter, Head, Usage
 from .openai.messages import template_messages
 from .openai.request import ChatRequest
+from .prompt.tokenizer import Tokenizer
 from .stops import StopStrings
 
 _UINT64 = 2**64
@@ -40,6 +42,8 @@ _UINT64 = 2**64
 async def prepare(request: ChatRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics) -> Answer:
     """The request up to where an engine is needed. Raises what is wrong with the request: nothing is generated
     before everything is known to be right."""
+    if request.top_logprobs and not model.manifest.recipe.engine.logits:
+        raise UnsupportedParameter("This model's engine is built without logits; leave it out.", "top_logprobs")
     bias = _logit_bias(request, model.manifest.vocab_size)
     ids = await model.prompter.encode(template_messages(request.messages))
     room = _room(len(ids), request.answer_room, model.manifest.context)
@@ -83,7 +87,7 @@ def _generations(
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed
-    words = tuple(tuple(model.prompter.tokenizer.encode_plain(text)) for text in request.stop or ())
+    words = _stop_words(model.prompter.tokenizer, request.stop or ())
     return tuple(
         Generation(
             request_id=secrets.token_hex(16),
@@ -104,8 +108,15 @@ def _generations(
     )
 
 
+def _stop_words(tokenizer: Tokenizer, stop: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """The stop strings as ids: a hint, so that the engine need not be cancelled. A tokenizer that changes its
+    input (Unicode normalization) would have it stop at another text: there it gets no hint."""
+    words = ((text, tokenizer.encode_plain(text)) for text in stop)
+    return tuple(tuple(ids) for text, ids in words if b"".join(map(tokenizer.raw_bytes, ids)) == text.encode())
+
+
 class Answer:
-    """A request that is ready to run. prompt_tokens: what its prompt takes. usage: None until the last chunk."""
+    """A request that is ready to run. prompt_tokens: what its prompt takes."""
 
     def __init__(
         self,
@@ -120,11 +131,9 @@ class Answer:
         self.model = model
         self.prompt_tokens = len(generations[0].prompt)
         self.samples = len(generations)
-        self.usage: Usage | None = None
         self._generations = generations
         self._engine = engine
         self._metrics = metrics
-        self._writer = ChunkWriter(len(generations))
         stops = StopStrings(stop)
         self._choices = [
             Choice(model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs)
@@ -136,31 +145,31 @@ class Answer:
         """The tokens of all samples so far."""
         return sum(choice.tokens for choice in self._choices)
 
-    def chunks(self) -> AsyncGenerator[list[Chunk], None]:
+    async def chunks(self) -> AsyncGenerator[list[Chunk], None]:
         """The answer, as it is generated; closing it ends the generation in the engine."""
-        return merge([self._sample(index) for index in range(len(self._generations))])
+        writer, usage, live = ChunkWriter(self.samples), None, self.samples
+        async with aclosing(merge([self._sample(index) for index in range(self.samples)])) as samples:
+            async for index, events in samples:
+                live -= isinstance(events[-1], Done)
+                if not live:
+                    usage = self._usage()
+                yield [chunk for event in events for chunk in writer.write(index, event, usage)]
 
-    async def _sample(self, index: int) -> AsyncGenerator[list[Chunk], None]:
+    async def _sample(self, index: int) -> AsyncGenerator[tuple[int, list[Event]], None]:
         choice = self._choices[index]
         timer = self._metrics.sample()
         async with aclosing(self._engine.generate(self._generations[index])) as stream:
             async for tokens in stream:
                 timer.tokens(len(tokens.ids))
-                events = choice.feed(tokens)
-                if choice.done:
-                    self._settle()
-                chunks = [chunk for event in events for chunk in self._writer.write(index, event, self.usage)]
-                if chunks:
-                    yield chunks
+                if events := choice.feed(tokens):
+                    yield index, events
                 if choice.done:
                     return
 
-    def _settle(self) -> None:
-        """Counts the tokens once the last sample is done."""
-        if not all(choice.done for choice in self._choices):
-            return
+    def _usage(self) -> Usage:
+        """The tokens of the whole answer."""
         blocks = max(choice.cached_blocks for choice in self._choices)
-        self.usage = Usage(
+        return Usage(
             prompt=self.prompt_tokens,
             completion=self.completion_tokens,
             cached=min(blocks * self.model.manifest.tokens_per_block, self.prompt_tokens - 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 from starlette.responses import Response
 
@@ -12,6 +14,6 @@ def json_response(body: object, status: int = 200, headers: dict[str, str] | Non
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
-def error_response(error: ForiiError) -> Response:
-    """Source: API contract, section 10."""
-    return json_response(error.to_body(), error.status, error.headers)
+def error_response(error: ForiiError, known: Mapping[str, str] | None = None) -> Response:
+    """known: headers besides the error's own. Source: API contract, section 10."""
+    return json_response(error.to_body(), error.status, {**(known or {}), **error.headers})

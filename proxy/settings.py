@@ -4,10 +4,11 @@ defaults. Nothing else in the project reads the environment."""
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +19,12 @@ from pydantic_settings import (
 
 class NotServable(ValueError):
     """Settings that must not or cannot be served with; the message says what to change."""
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"([^\s/:]+|\[[0-9A-Fa-f:]+\]):\d{1,5}", text):
+        raise ValueError(f"must be HOST:PORT of a Triton's gRPC port, as in gpu-host:8001; got {text!r}")
+    return text
 
 
 def _default_cache() -> Path:
@@ -41,7 +48,7 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=_default_cache)
     model: str = "forii/smollm2-135m"
     models: tuple[Path, ...] = ()
-    triton: str | None = None
+    triton: Annotated[str, AfterValidator(_address)] | None = None
     triton_grpc_port: Annotated[int, Field(ge=0, le=65535)] = 0
     triton_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     max_body_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024

@@ -11,6 +11,7 @@ from ..openai.bodies import ChatCompletion, ErrorBody
 from ..openai.request import ChatRequest, parse
 from ..openai.sse import UsageMode
 from ..pipeline import prepare
+from ..responses import error_response
 from ..services import Services
 from .answering import AnswerResponse
 from .body import read_body
@@ -59,16 +60,19 @@ def chat_router(services: Services) -> APIRouter:
     )
     async def create(http: Request) -> Response:
         metrics = RequestMetrics(services.metrics)
+        headers = AnswerHeaders(metrics.started)
         try:
             body = await read_body(http, services.settings.max_body_bytes)
             request, ignored = parse(body, max_n=services.settings.max_n)
+            headers.mark_parsed(ignored)
             model = services.catalog.find(request.model)
             metrics.model = model.id
+            headers.mark_found(model.id)
             answer = await prepare(request, model, services.engine, metrics)
         except ForiiError as error:
             metrics.refuse(error.status)
-            raise
-        headers = AnswerHeaders(model.id, answer.prompt_tokens, ignored, metrics.started)
+            return error_response(error, headers.now())
+        headers.mark_prepared(answer.prompt_tokens)
         return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request))
 
     return router

@@ -12,18 +12,24 @@ _LONGEST = 4096
 
 
 class AnswerHeaders:
-    """model: its own id, whatever alias was asked for. ignored: names of fields that change nothing. started: when
-    the request came, of time.perf_counter."""
+    """Collects them as they become known. started: when the request came, of time.perf_counter."""
 
-    def __init__(self, model: str, prompt_tokens: int, ignored: tuple[str, ...], started: float) -> None:
+    def __init__(self, started: float) -> None:
         self._started = started
-        self._known = {
-            "x-forii-model": model,
-            "x-forii-prompt-tokens": str(prompt_tokens),
-            "x-forii-truncated-tokens": "0",
-        }
+        self._known: dict[str, str] = {}
+
+    def mark_parsed(self, ignored: tuple[str, ...]) -> None:
+        """ignored: names of fields that change nothing."""
         if ignored:
             self._known["x-forii-ignored-params"] = _names(ignored)
+
+    def mark_found(self, model: str) -> None:
+        """model: its own id, whatever alias was asked for."""
+        self._known["x-forii-model"] = model
+
+    def mark_prepared(self, prompt_tokens: int) -> None:
+        self._known["x-forii-prompt-tokens"] = str(prompt_tokens)
+        self._known["x-forii-truncated-tokens"] = "0"
 
     def mark_answered(self) -> None:
         """The engine's first answer is in."""

@@ -74,7 +74,7 @@ class EventStream:
         if self._started:
             await self._body(error_event(error), more=False)
         else:
-            await error_response(error)(scope, receive, self._send)
+            await error_response(error, self._headers.now())(scope, receive, self._send)
         return error.status
 
     async def _break_silence(self) -> None:

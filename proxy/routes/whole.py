@@ -37,5 +37,5 @@ class WholeAnswer:
 
     async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int:
         """Sends the error instead. Returns its status."""
-        await error_response(error)(scope, receive, self._send)
+        await error_response(error, self._headers.now())(scope, receive, self._send)
         return error.status

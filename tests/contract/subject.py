@@ -9,16 +9,21 @@ from dataclasses import dataclass, replace
 
 from proxy.engines.base import Engine
 from proxy.generation import FinishReason, Generation, Tokens, TopLogProbs
+from tests.deployed import DEPLOYED
 
 IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON = "scripted", "scripted in Triton", "OpenVINO in Triton"
-IN_TRITON = [SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON]
+ELSEWHERE = "in a Triton elsewhere"
+# The engines that the suite asks: all, those in a Triton, those that sample.
+ENGINES = [IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
+IN_TRITON = [SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
+SAMPLING = [OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
 
 
 @dataclass(frozen=True)
 class Subject:
     """plain: a greedy Generation whose answer is longer than 200 ids. ending: one whose answer ends by itself
     before its room is used up. context, vocab_size: what the engine bears. running: how many sequences it has,
-    by its own count."""
+    by its own count. logits: whether it gives any."""
 
     engine: Engine
     plain: Generation
@@ -26,6 +31,7 @@ class Subject:
     context: int
     vocab_size: int
     running: Callable[[], int]
+    logits: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.generation import Generation
-from tests.contract.subject import OPENVINO_IN_TRITON, Subject, answer, ask
+from tests.contract.subject import SAMPLING, Subject, answer, ask
 
 
 def sampled(generation: Generation, seed: int, room: int = 24) -> Generation:
@@ -51,7 +51,8 @@ async def test_an_answer_that_ends_by_itself_stops_and_its_end_id_never_appears(
 async def test_a_stop_word_ends_the_answer_and_is_its_end(length: int, subject: Subject) -> None:
     free = (await answer(subject.engine, ask(subject.plain, max_tokens=12))).ids
     word = tuple(free[5 : 5 + length])
-    found = await answer(subject.engine, ask(subject.plain, stop_words=((48000, 48001), word)))
+    other = (subject.vocab_size - 2, subject.vocab_size - 1)
+    found = await answer(subject.engine, ask(subject.plain, stop_words=(other, word)))
     assert found.ids == free[: first_end(free, word)]
     assert found.finish == "stop"
 
@@ -89,7 +90,7 @@ async def test_the_same_seed_gives_the_same_ids_alone_and_beside_others(subject:
     assert again.ids == alone.ids
 
 
-@pytest.mark.parametrize("subject", [OPENVINO_IN_TRITON], indirect=True)
+@pytest.mark.parametrize("subject", SAMPLING, indirect=True)
 async def test_different_seeds_give_different_ids_where_the_engine_samples(subject: Subject) -> None:
     seeds = (1, 2, 2**32 + 1, 2**64 - 1)
     answers = [(await answer(subject.engine, sampled(subject.plain, seed))).ids for seed in seeds]
@@ -102,10 +103,10 @@ def scored(generation: Generation, top: int, room: int = 8) -> Generation:
 
 @pytest.mark.parametrize("top", [1, 5])
 async def test_top_log_probs_are_so_many_for_each_id_best_first_with_the_chosen_one_among_them(
-    top: int, subject: Subject
+    top: int, with_logits: Subject
 ) -> None:
-    without = await answer(subject.engine, ask(subject.plain, max_tokens=8))
-    found = await answer(subject.engine, scored(subject.plain, top))
+    without = await answer(with_logits.engine, ask(with_logits.plain, max_tokens=8))
+    found = await answer(with_logits.engine, scored(with_logits.plain, top))
     assert found.ids == without.ids
     assert all(len(item.top_log_probs) == len(item.log_probs) == len(item.ids) for item in found.items)
     assert len(found.top_log_probs) == 8
@@ -116,26 +117,28 @@ async def test_top_log_probs_are_so_many_for_each_id_best_first_with_the_chosen_
         assert sum(math.exp(one) for _, one in best) <= 1
 
 
-async def test_top_log_probs_agree_with_the_log_probs_that_come_alone(subject: Subject) -> None:
-    alone = await answer(subject.engine, ask(subject.plain, max_tokens=8, log_probs=True))
-    found = await answer(subject.engine, scored(subject.plain, 1))
+async def test_top_log_probs_agree_with_the_log_probs_that_come_alone(with_logits: Subject) -> None:
+    alone = await answer(with_logits.engine, ask(with_logits.plain, max_tokens=8, log_probs=True))
+    found = await answer(with_logits.engine, scored(with_logits.plain, 1))
     assert alone.top_log_probs == []
     assert found.log_probs == pytest.approx(alone.log_probs, abs=2e-3)
 
 
-async def test_top_log_probs_do_not_change_a_seeded_answer_or_its_end(subject: Subject) -> None:
-    plain = await answer(subject.engine, sampled(subject.plain, 7))
-    found = await answer(subject.engine, replace(sampled(subject.plain, 7), log_probs=True, top_log_probs=3))
+async def test_top_log_probs_do_not_change_a_seeded_answer_or_its_end(with_logits: Subject) -> None:
+    plain = await answer(with_logits.engine, sampled(with_logits.plain, 7))
+    found = await answer(
+        with_logits.engine, replace(sampled(with_logits.plain, 7), log_probs=True, top_log_probs=3)
+    )
     assert found.ids == plain.ids
-    ended = await answer(subject.engine, ask(subject.ending, log_probs=True, top_log_probs=3))
-    assert (ended.ids, ended.finish) == ((await answer(subject.engine, ask(subject.ending))).ids, "stop")
+    ended = await answer(with_logits.engine, ask(with_logits.ending, log_probs=True, top_log_probs=3))
+    assert (ended.ids, ended.finish) == ((await answer(with_logits.engine, ask(with_logits.ending))).ids, "stop")
     assert len(ended.top_log_probs) == len(ended.ids)
 
 
-async def test_top_log_probs_end_with_the_stop_word(subject: Subject) -> None:
-    free = (await answer(subject.engine, ask(subject.plain, max_tokens=12))).ids
+async def test_top_log_probs_end_with_the_stop_word(with_logits: Subject) -> None:
+    free = (await answer(with_logits.engine, ask(with_logits.plain, max_tokens=12))).ids
     word = tuple(free[5:7])
-    found = await answer(subject.engine, replace(scored(subject.plain, 2, 12), stop_words=(word,)))
+    found = await answer(with_logits.engine, replace(scored(with_logits.plain, 2, 12), stop_words=(word,)))
     assert found.ids == free[: first_end(free, word)]
     assert (len(found.top_log_probs), found.finish) == (len(found.ids), "stop")
 
@@ -155,14 +158,14 @@ async def test_a_bias_forces_an_id_or_bans_it(subject: Subject) -> None:
     assert first not in banned.ids
 
 
-async def test_log_probs_are_the_models_own_whatever_the_bias(subject: Subject) -> None:
-    free = await answer(subject.engine, scored(subject.plain, 5, 1))
-    forced = await answer(subject.engine, replace(scored(subject.plain, 5, 1), logit_bias={4444: 100.0}))
+async def test_log_probs_are_the_models_own_whatever_the_bias(with_logits: Subject) -> None:
+    free = await answer(with_logits.engine, scored(with_logits.plain, 5, 1))
+    forced = await answer(with_logits.engine, replace(scored(with_logits.plain, 5, 1), logit_bias={4444: 100.0}))
     (free_best,), (forced_best,) = free.top_log_probs, forced.top_log_probs
     assert [token for token, _ in forced_best] == [token for token, _ in free_best]
     assert [value for _, value in forced_best] == pytest.approx([value for _, value in free_best], abs=2e-3)
     assert forced.log_probs[0] < forced_best[-1][1]
-    alone = await answer(subject.engine, replace(scored(subject.plain, 0, 1), logit_bias={4444: 100.0}))
+    alone = await answer(with_logits.engine, replace(scored(with_logits.plain, 0, 1), logit_bias={4444: 100.0}))
     assert alone.log_probs == pytest.approx(forced.log_probs, abs=2e-3)
 
 
@@ -172,12 +175,12 @@ async def test_an_end_id_that_is_forced_ends_the_answer(subject: Subject) -> Non
     assert (found.ids, found.finish) == ([], "stop")
 
 
-async def test_the_same_seed_and_bias_give_the_same_ids_alone_and_beside_others(subject: Subject) -> None:
-    wanted = replace(sampled(subject.plain, 7), logit_bias={300: 2.0}, top_log_probs=2, log_probs=True)
-    alone = await answer(subject.engine, wanted)
+async def test_the_same_seed_and_bias_give_the_same_ids_alone_and_beside_others(with_logits: Subject) -> None:
+    wanted = replace(sampled(with_logits.plain, 7), logit_bias={300: 2.0}, top_log_probs=2, log_probs=True)
+    alone = await answer(with_logits.engine, wanted)
     again, *_ = await asyncio.gather(
-        answer(subject.engine, ask(wanted)),
-        *(answer(subject.engine, sampled(subject.plain, seed)) for seed in (1, 2)),
+        answer(with_logits.engine, ask(wanted)),
+        *(answer(with_logits.engine, sampled(with_logits.plain, seed)) for seed in (1, 2)),
     )
     assert again.ids == alone.ids
     assert len(alone.ids) == 24

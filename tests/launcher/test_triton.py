@@ -146,8 +146,9 @@ def test_a_server_or_a_model_that_is_killed_comes_back_on_the_same_ports(
     assert after["guard"] == before["guard"]
     assert after["server"] != before["server"]
     assert set(regions(name)).isdisjoint(old_regions)
-    log = (run_root / "triton.log").read_text()
-    assert "guard: tritonserver ended with SIGKILL" in log or "guard: the process of a model died" in log
+    # A server whose stub is killed may crash before the guard has looked.
+    notes = [line for line in (run_root / "triton.log").read_text().splitlines() if " guard: " in line]
+    assert [note.endswith("starting it again in 0 s") for note in notes] == [True], notes
 
 
 def test_a_server_that_keeps_dying_is_started_less_and_less_often(triton: EmbeddedTriton, run_root: Path) -> None:
@@ -159,7 +160,7 @@ def test_a_server_that_keeps_dying_is_started_less_and_less_often(triton: Embedd
         os.kill(processes(name)["server"], signal.SIGKILL)
     wait_until(lambda: processes(name).get("server") not in killed)
     waits = [line.split()[-2] for line in (run_root / "triton.log").read_text().splitlines() if "again in" in line]
-    assert waits == ["0", "1", "2"]
+    assert waits == ["0", "1", "2"], (run_root / "triton.log").read_text()
 
 
 def test_sigterm_to_the_guard_ends_everything(triton: EmbeddedTriton, run_root: Path) -> None:

@@ -9,7 +9,7 @@ import openvino_genai as genai
 import pytest
 from piece import Piece
 from pipeline import PipelineEngine
-from request import Guide, Refusal
+from request import Guide
 
 from build_engines.recipe import Manifest
 from tests.model_repository.sample import request
@@ -59,23 +59,13 @@ def errors(pieces: dict[int, list[Piece]]) -> dict[int, str | None]:
     return {key: parts[-1].error for key, parts in pieces.items()}
 
 
-def test_a_prompt_larger_than_the_cache_is_refused(folder: Path, tiny_cache: None) -> None:
-    engine = PipelineEngine(folder, _PARAMETERS)
-    with pytest.raises(Refusal, match=r"^prompt_too_long: the prompt has 320 tokens .* room for 320"):
-        engine.add(1, request(range(320)))
-    assert engine.pause() is None
-
-
-def test_an_answer_larger_than_the_cache_is_cut_and_others_go_on(folder: Path, tiny_cache: None) -> None:
-    engine = PipelineEngine(folder, _PARAMETERS)
-    engine.add(1, request(range(100, 400), room=100, end_id=-1))
-    engine.add(2, request(range(50, 100), room=50, end_id=-1))
-    lengths = {key: sum(len(piece.ids) for piece in parts) for key, parts in run(engine).items()}
-    assert lengths == {1: 20, 2: 50}
+def test_a_cache_smaller_than_the_context_is_refused(folder: Path, tiny_cache: None) -> None:
+    with pytest.raises(ValueError, match="the KV cache holds 320 tokens, less than the context of 321"):
+        PipelineEngine(folder, {**_PARAMETERS, "context": "321"})
 
 
 def test_sequences_that_do_not_fit_together_take_turns(folder: Path, tiny_cache: None) -> None:
-    engine = PipelineEngine(folder, _PARAMETERS)
+    engine = PipelineEngine(folder, {**_PARAMETERS, "context": "320"})
     for key in range(4):
         engine.add(key, request(range(100 * key, 100 * key + 100), room=100, end_id=-1))
     pieces = run(engine)

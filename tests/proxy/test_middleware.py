@@ -11,7 +11,7 @@ ROUTES = [
     ("POST", chat.URL),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/bytes"),
-    ("GET", "/docs"),
+    ("GET", "/nowhere"),
     ("GET", "/nowhere"),
 ]
 
@@ -38,7 +38,7 @@ async def test_with_the_key_it_answers(sent: str, serve: Serve) -> None:
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"])
 async def test_health_and_metrics_need_no_key(path: str, serve: Serve) -> None:
     client, _ = serve(api_key=KEY)
     assert (await client.get(path)).status_code == 200

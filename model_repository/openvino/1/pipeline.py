@@ -48,11 +48,12 @@ class PipelineEngine:
         self._handles: dict[int, genai.GenerationHandle] = {}
         self._unproven: set[int] = set()  # sequences whose guide has not yet led to an id
         self._pipeline: genai.ContinuousBatchingPipeline | None = self._build()
-        self._cache_tokens = _cache_tokens(self._pipeline)
-        if self._cache_tokens < int(parameters["context"]):
-            pb_utils.Logger.log_warn(
-                f"the KV cache holds {self._cache_tokens} tokens, less than the context of {parameters['context']}"
-                " tokens: answers may end early; raise kv_cache_gb or lower context in the model's recipe"
+        held = _cache_tokens(self._pipeline)
+        if held < int(parameters["context"]):
+            # OpenVINO would give up every request there is when one of them did not fit.
+            raise ValueError(
+                f"the KV cache holds {held} tokens, less than the context of {parameters['context']}: raise"
+                " kv_cache_gb or lower context in the model's recipe"
             )
 
     def add(self, key: int, request: Request) -> None:
@@ -60,7 +61,7 @@ class PipelineEngine:
             self._pipeline = self._build()
         ids = openvino.Tensor(request.ids.astype(np.int64)[None])
         config = _generation_config(request)
-        config.max_new_tokens = self._room(request)
+        config.max_new_tokens = request.room
         try:
             self._handles[key] = self._pipeline.add_request(key, ids, config)
         except RuntimeError as error:
@@ -111,17 +112,6 @@ class PipelineEngine:
         for key in keys:
             token = "invalid_guide" if suspects == {key} else "engine_failed"
             yield Piece(key, error=f"{token}: {_reason(error)}")
-
-    def _room(self, request: Request) -> int:
-        """The room for the answer, lowered to what the KV cache can hold. OpenVINO gives up every request there
-        is when one of them cannot fit."""
-        left = self._cache_tokens - len(request.ids)
-        if left < 1:
-            raise Refusal(
-                f"prompt_too_long: the prompt has {len(request.ids)} tokens and the KV cache has room for"
-                f" {self._cache_tokens}, prompt and answer; kv_cache_gb in the model's recipe sets its size"
-            )
-        return min(request.room, left)
 
     def _build(self) -> genai.ContinuousBatchingPipeline:
         started = time.monotonic()

@@ -43,7 +43,7 @@ async def sent_to_slow_client(error: Exception | None) -> list[Message]:
     stream = EventStream(
         cast(Answer, Playing(error)),
         SseEncoder(Head("id", 1, "m", "fp", log_probs=False), "none"),
-        AnswerHeaders("m", 1, (), 0.0),
+        AnswerHeaders(0.0),
         send,
         first_answer=0.1,
         keep_alive=0.02,
