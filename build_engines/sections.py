@@ -42,6 +42,11 @@ class OpenVinoEngine(Strict):
     max_sequences: Annotated[int, Field(ge=1, le=256)] = 32
     kv_cache_gb: Count | None = None
 
+    @property
+    def logits(self) -> bool:
+        """Whether the engine hands out logits, which ``top_logprobs`` needs."""
+        return True
+
 
 class TensorRtLlmEngine(Strict):
     """A TensorRT-LLM engine and the way Triton serves it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .errors import EngineFailed
 from .events import Event, LogProb
 from .formats.parser import Parser
@@ -39,7 +41,7 @@ class Choice:
         for position, token in enumerate(tokens.ids):
             self.tokens += 1
             if self._log_probs is not None:
-                self._log_probs.put(self._log_prob(token, tokens.log_probs[position], self._log_probs.seen))
+                self._log_probs.put(self._log_prob(token, position, tokens, self._log_probs.seen))
             text = self._text(token)
             if text:
                 shown.append(self._cut(text))
@@ -75,8 +77,13 @@ class Choice:
             events += self._parser.finish(tokens.finish)
         return events
 
-    def _log_prob(self, token: int, value: float, offset: int) -> LogProb:
-        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value, offset=offset)
+    def _log_prob(self, token: int, position: int, tokens: Tokens, offset: int) -> LogProb:
+        top = tokens.top_log_probs[position] if tokens.top_log_probs else ()
+        entries = tuple(self._entry(*one) for one in top)
+        return replace(self._entry(token, tokens.log_probs[position]), top=entries, offset=offset)
+
+    def _entry(self, token: int, value: float) -> LogProb:
+        return LogProb(self._tokenizer.text_of(token), self._tokenizer.raw_bytes(token), value)
 
 
 class _LogProbQueue:

@@ -12,12 +12,13 @@ Finish = Literal["stop", "length"]
 @dataclass(frozen=True, slots=True)
 class LogProb:
     """A generated token. token: its text, or ``bytes:\\xf0\\x9f`` where it is only part of a character.
-    data: its bytes. value: its natural log-probability; None for a prompt's token, which has none. offset: where
-    in the answer's text it begins, in characters."""
+    data: its bytes. value: its natural log-probability; None for a prompt's token, which has none. top: the most
+    likely tokens in its place, best first. offset: where in the answer's text it begins, in characters."""
 
     token: str
     data: bytes
     value: float | None
+    top: tuple[LogProb, ...] = ()
     offset: int = 0
 
 

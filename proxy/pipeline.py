@@ -24,6 +24,7 @@ from functools import partial
 
 from .choice import Choice
 from .engines.base import Engine
+from .errors import InvalidRequest, UnsupportedParameter
 from .events import Done, Event
 from .fitting import Fitted, fit
 from .formats.parser import FORMATS
@@ -48,6 +49,7 @@ async def prepare(
 ) -> Answer:
     """The request up to where an engine is needed. size: its bytes; long ones are worked on beside the event loop.
     Raises what is wrong with the request: nothing is generated before everything is known to be right."""
+    _check_logits(request, model)
     fitted = await run(model.prompter.pool, size, partial(fit, request, model))
     shape = CHAT if isinstance(request, ChatRequest) else TEXT
     head = Head(
@@ -59,6 +61,20 @@ async def prepare(
         shape=shape,
     )
     return Answer(head, fitted, _generations(request, model, fitted), request.stop or (), model, engine, metrics)
+
+
+def _check_logits(request: ChatRequest | TextRequest, model: ServedModel) -> None:
+    """Raises for top log-probs of an engine without logits, and for biased ids that the model does not have."""
+    if request.top_log_probs and not model.manifest.recipe.engine.logits:
+        field = "top_logprobs" if isinstance(request, ChatRequest) else "logprobs"
+        raise UnsupportedParameter("This model's engine is built without logits; leave it out.", field)
+    last = model.manifest.vocab_size - 1
+    for token in request.bias:
+        if not 0 <= token <= last:
+            raise InvalidRequest(
+                f"'logit_bias' names the token {token}, but this model's ids are 0 to {last}.",
+                f"logit_bias.{token}",
+            )
 
 
 def _generations(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted) -> tuple[Generation, ...]:
@@ -74,10 +90,13 @@ def _generations(request: ChatRequest | TextRequest, model: ServedModel, fitted:
             max_tokens=fitted.room,
             end_ids=manifest.end_ids,
             pad_id=manifest.pad_id,
+            vocab_size=manifest.vocab_size,
             stop_words=words,
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
             log_probs=request.log_probs,
+            top_log_probs=request.top_log_probs,
+            logit_bias=request.bias,
         )
         for index in range(request.n)
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from piece import Piece
 from request import Request
 from stop_words import StopWatch
 
@@ -35,15 +36,15 @@ class Answer:
         self._room = request.room
         self._log_probs: list[float] = []
 
-    def send(self, ids: Sequence[int], log_probs: Sequence[float], ended: bool) -> bool:
-        """Sends the next ids, with their log-probs where the request wants them. Returns whether the answer is
-        over: `ended` by the engine, by its end id, by a stop word, or because the room is used up."""
-        taken, over = self._take(ids)
-        over = over or ended
+    def send(self, piece: Piece) -> bool:
+        """Sends the next ids, with their log-probs and logits where the request wants them. Returns whether the
+        answer is over: by the engine, by its end id, by a stop word, or because the room is used up."""
+        taken, over = self._take(piece.ids)
+        over = over or piece.ended
         if self.request.log_probs:
-            self._log_probs += log_probs[:taken]
+            self._log_probs += piece.log_probs[:taken]
         if taken or over:
-            self._sender.send(self._response(ids[:taken], over), flags=_FINAL if over else 0)
+            self._sender.send(self._response(piece, taken, over), flags=_FINAL if over else 0)
         return over
 
     def fail(self, text: str) -> None:
@@ -68,13 +69,16 @@ class Answer:
                 return taken + 1, True
         return len(ids), False
 
-    def _response(self, ids: Sequence[int], last: bool) -> pb_utils.InferenceResponse:
+    def _response(self, piece: Piece, taken: int, last: bool) -> pb_utils.InferenceResponse:
         tensors = [
-            pb_utils.Tensor("output_ids", np.array([[ids]], dtype=np.int32)),
-            pb_utils.Tensor("sequence_length", np.array([[len(ids)]], dtype=np.int32)),
+            pb_utils.Tensor("output_ids", np.array([[piece.ids[:taken]]], dtype=np.int32)),
+            pb_utils.Tensor("sequence_length", np.array([[taken]], dtype=np.int32)),
         ]
         if self.request.log_probs:
             tensors.append(pb_utils.Tensor("output_log_probs", np.array([[self._log_probs]], dtype=np.float32)))
+        if piece.logits is not None and taken:
+            # As the TensorRT-LLM backend streams them: steps, beams, vocabulary.
+            tensors.append(pb_utils.Tensor("generation_logits", piece.logits[None, :taken, None]))
         if self.request.perf_metrics and last:
             # Neither Python engine can tell how much of a prompt its cache held.
             tensors.append(pb_utils.Tensor("kv_cache_reused_blocks", np.zeros((1, 1), dtype=np.int32)))

@@ -11,28 +11,16 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Protocol
 
 import triton_python_backend_utils as pb_utils
 from answer import Answer
 from gauges import Gauges
+from piece import Piece
 from request import Refusal, Request
 
 _CANCEL_EVERY = 0.02  # seconds between two questions whether clients have gone
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What one step made for one sequence. ids may include the end id and more; log_probs are as many (or none
-    if not wanted); ended: nothing will follow; error: nothing will follow because of this."""
-
-    key: int
-    ids: Sequence[int] = ()
-    log_probs: Sequence[float] = ()
-    ended: bool = False
-    error: str | None = None
 
 
 class Engine(Protocol):
@@ -132,7 +120,7 @@ class Batch:
         if piece.error is not None:
             self._leave(piece.key)
             answer.fail(piece.error)
-        elif answer.send(piece.ids, piece.log_probs, piece.ended):
+        elif answer.send(piece):
             self._leave(piece.key)
 
     def _leave(self, key: int) -> None:

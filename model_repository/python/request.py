@@ -53,7 +53,8 @@ class Guide:
 @dataclass(frozen=True)
 class Request:
     """A checked request. room: most ids the answer may have. top_k 0 and top_p 1.0 are off. seed: 64 bits.
-    log_probs, perf_metrics: whether those outputs are wanted."""
+    log_probs, logits, perf_metrics: whether those outputs are wanted. bias: [vocabulary], is added to the
+    logits of every step."""
 
     ids: npt.NDArray[np.int32]
     room: int
@@ -68,8 +69,10 @@ class Request:
     frequency_penalty: float
     seed: int
     log_probs: bool
+    logits: bool
     perf_metrics: bool
     guide: Guide | None
+    bias: npt.NDArray[np.float32] | None
 
 
 def read_request(tensors: Tensors, limits: Limits) -> Request:
@@ -98,16 +101,14 @@ def read_request(tensors: Tensors, limits: Limits) -> Request:
         frequency_penalty=_number(tensors, "frequency_penalty", 0.0, -2.0, 2.0),
         seed=_whole(tensors, "seed", 0),
         log_probs=_flag(tensors, "return_log_probs"),
+        logits=_flag(tensors, "return_generation_logits"),
         perf_metrics=_flag(tensors, "return_perf_metrics"),
         guide=_guide(tensors),
+        bias=_bias(tensors, limits),
     )
 
 
 def _refuse_unsupported(tensors: Tensors) -> None:
-    if tensors("embedding_bias") is not None:
-        raise Refusal("unsupported: embedding_bias is not available on this engine")
-    if _flag(tensors, "return_generation_logits"):
-        raise Refusal("unsupported: return_generation_logits is not available on this engine")
     if not _flag(tensors, "streaming"):
         raise Refusal("unsupported: streaming must be true, every answer is a stream")
 
@@ -138,6 +139,20 @@ def _stop_words(tensors: Tensors) -> tuple[tuple[int, ...], ...]:
         return read_stop_words(encoded.tolist())
     except ValueError as error:
         raise Refusal(f"invalid_request: stop_words_list: {error}") from error
+
+
+def _bias(tensors: Tensors, limits: Limits) -> npt.NDArray[np.float32] | None:
+    bias = tensors("embedding_bias")
+    if bias is None:
+        return None
+    if len(bias) != limits.vocab_size:
+        raise Refusal(
+            f"invalid_request: embedding_bias has {len(bias)} values where the vocabulary has {limits.vocab_size}"
+        )
+    values = bias.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise Refusal("invalid_request: embedding_bias must be finite numbers")
+    return values
 
 
 def _guide(tensors: Tensors) -> Guide | None:

@@ -72,6 +72,7 @@ def _question(model: str, room: int) -> Generation:
         max_tokens=room,
         end_ids=(0,),
         pad_id=0,
+        vocab_size=1,
         stop_words=(),
         sampling=_GREEDY,
         seed=0,

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 from tritonclient.grpc import service_pb2 as pb
 
-from ..generation import FinishReason, Generation, Tokens
+from ..generation import FinishReason, Generation, Tokens, TopLogProbs
+from .logits import log_probs, read_rows
 
+_LOGITS = "generation_logits"
 _SIZES = {"INT32": 4, "FP32": 4, "BOOL": 1, "UINT64": 8}
 
 
@@ -42,9 +45,14 @@ def encode(generation: Generation) -> pb.ModelInferRequest:
             _add(request, name, "FP32", _float32(value))
     _add_stop_words(request, [*((end,) for end in generation.end_ids[1:]), *generation.stop_words])
     outputs = ["output_ids", "sequence_length", "kv_cache_reused_blocks"]
-    if generation.log_probs:
+    if generation.top_log_probs:
+        _add(request, "return_generation_logits", "BOOL", b"\x01")
+        outputs.append(_LOGITS)
+    elif generation.log_probs:
         _add(request, "return_log_probs", "BOOL", b"\x01")
         outputs.append("output_log_probs")
+    if generation.logit_bias:
+        _add(request, "embedding_bias", "FP32", _bias(generation))
     if generation.guide is not None:
         _add_string(request, "guided_decoding_guide_type", generation.guide.kind)
         _add_string(request, "guided_decoding_guide", generation.guide.text)
@@ -78,6 +86,14 @@ def _add_stop_words(request: pb.ModelInferRequest, words: list[tuple[int, ...]])
     request.raw_input_contents.append(_int32s([*ids, *ends]))
 
 
+def _bias(generation: Generation) -> bytes:
+    """Dense, and not a value more or less than the vocabulary has."""
+    bias = np.zeros(generation.vocab_size, dtype="<f4")
+    for token, value in generation.logit_bias.items():
+        bias[token] = value
+    return bias.tobytes()
+
+
 def _int32s(values: Iterable[int]) -> bytes:
     return array("i", values).tobytes()
 
@@ -101,21 +117,30 @@ class TokenReader:
         self._ended = False
 
     def read(self, response: pb.ModelInferResponse) -> Tokens:
-        """What the response adds; log-probs arrive for the whole generation so far and leave for the new ids.
-        Raises ValueError if their numbers differ."""
+        """What the response adds. Raises ValueError if it has no log-prob or no logits for one of the ids."""
         named = zip(response.outputs, response.raw_output_contents, strict=True)
         raw = {output.name: data for output, data in named}
         ids = self._new_ids(raw)
-        log_probs: array[float] | tuple[()] = ()
-        if self._generation.log_probs and ids:
-            start = 4 * self._count
-            log_probs = array("f", raw.get("output_log_probs", b"")[start : start + 4 * len(ids)])
-            if len(log_probs) != len(ids):
-                raise ValueError(f"{len(ids)} ids came with {len(log_probs)} log-probs")
+        chosen: Sequence[float] = ()
+        top: Sequence[TopLogProbs] = ()
+        if ids and self._generation.top_log_probs:
+            width = next((output.shape[-1] for output in response.outputs if output.name == _LOGITS), 0)
+            rows = read_rows(raw.get(_LOGITS, b""), width, self._generation.vocab_size)
+            chosen, top = log_probs(rows[: len(ids)], ids, self._generation.top_log_probs)
+        elif ids and self._generation.log_probs:
+            chosen = self._chosen(raw, len(ids))
         self._count += len(ids)
         blocks = raw.get("kv_cache_reused_blocks")
         finish = self._finish() if response.parameters["triton_final_response"].bool_param else None
-        return Tokens(ids, log_probs, finish, struct.unpack("<i", blocks)[0] if blocks else 0)
+        return Tokens(ids, chosen, finish, struct.unpack("<i", blocks)[0] if blocks else 0, top)
+
+    def _chosen(self, raw: dict[str, bytes], count: int) -> Sequence[float]:
+        """The log-probs of the new ids; they arrive for the whole generation so far."""
+        start = 4 * self._count
+        values = array("f", raw.get("output_log_probs", b"")[start : start + 4 * count])
+        if len(values) != count:
+            raise ValueError(f"{count} ids came with {len(values)} log-probs")
+        return values
 
     def _new_ids(self, raw: dict[str, bytes]) -> list[int]:
         if self._ended or "output_ids" not in raw:

@@ -8,11 +8,14 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 
-class TokenLogProb(TypedDict):
+class TopLogProb(TypedDict):
     token: str
     bytes: list[int]
     logprob: float
-    top_logprobs: list[object]
+
+
+class TokenLogProb(TopLogProb):
+    top_logprobs: list[TopLogProb]
 
 
 class LogProbs(TypedDict):
@@ -62,7 +65,7 @@ class ChatCompletion(TypedDict):
 class TextLogProbs(TypedDict):
     tokens: list[str]
     token_logprobs: list[float | None]
-    top_logprobs: None
+    top_logprobs: list[dict[str, float] | None] | None
     text_offset: list[int]
 
 

@@ -107,12 +107,10 @@ class ChunkWriter:
 def log_probs_body(entries: tuple[LogProb, ...]) -> dict[str, object]:
     """``choices[].logprobs`` of the entries."""
     content = [
-        {
-            "token": entry.token,
-            "bytes": list(entry.data),
-            "logprob": entry.value,
-            "top_logprobs": [],
-        }
-        for entry in entries
+        {**_token_body(entry), "top_logprobs": [_token_body(other) for other in entry.top]} for entry in entries
     ]
     return {"content": content, "refusal": None}
+
+
+def _token_body(entry: LogProb) -> dict[str, object]:
+    return {"token": entry.token, "bytes": list(entry.data), "logprob": entry.value}

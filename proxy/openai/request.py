@@ -3,19 +3,25 @@ API contract's section 2 out. Nothing past this file knows OpenAI's words for wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from ..errors import InvalidRequest, UnsupportedParameter
 from .messages import Message
-from .wire import WireRequest, ignored, read_object, refuse, validate
+from .wire import Number, WireRequest, ignored, read_object, refuse, validate
 
 # Fields that ask for something no text model here can deliver, whatever their value.
 UNDELIVERABLE = ("audio", "web_search_options")
 # Fields of the contract that this version does not serve; other values of theirs would change the answer.
-NOT_YET = ("tools", "functions", "function_call", "logit_bias")
+NOT_YET = ("tools", "functions", "function_call")
+
+_TOKEN_ID = re.compile("0|-?[1-9][0-9]{0,9}")
+
+Bias = Annotated[Number, Field(ge=-100, le=100)]
 
 
 class ResponseFormat(BaseModel):
@@ -32,10 +38,18 @@ class ChatRequest(WireRequest):
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=5)] = 0
+    logit_bias: dict[str, Bias] | None = None
     response_format: ResponseFormat | None = None
     reasoning_effort: (
         Annotated[str, StringConstraints(pattern="^(none|minimal|low|medium|high|xhigh|max)$")] | None
     ) = None
+
+    @field_validator("logit_bias", mode="before")
+    @classmethod
+    def _token_ids(cls, value: object) -> object:
+        if isinstance(value, dict) and not all(_TOKEN_ID.fullmatch(key) for key in value):
+            raise PydanticCustomError("token_ids", 'Its keys should be token ids, such as "50"')
+        return value
 
     @property
     def answer_room(self) -> int:
@@ -45,6 +59,14 @@ class ChatRequest(WireRequest):
     @property
     def log_probs(self) -> bool:
         return self.logprobs
+
+    @property
+    def top_log_probs(self) -> int:
+        return self.top_logprobs
+
+    @property
+    def bias(self) -> dict[int, float]:
+        return {int(token): value for token, value in (self.logit_bias or {}).items()}
 
 
 # Read by section 2 but with no field of their own, since only one value of each can be served.
@@ -80,10 +102,8 @@ def _check_together(request: ChatRequest) -> None:
             "'max_tokens' and 'max_completion_tokens' are the same limit; send one of them.",
             "max_completion_tokens",
         )
-    if request.top_logprobs:
-        if not request.logprobs:
-            raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
-        raise UnsupportedParameter("'top_logprobs' above 0 is not supported by this server.", "top_logprobs")
+    if request.top_logprobs and not request.logprobs:
+        raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
     if request.response_format is not None and request.response_format.type != "text":
         if request.response_format.type in ("json_object", "json_schema"):
             raise UnsupportedParameter(

@@ -10,9 +10,6 @@ from pydantic import Discriminator, Field, Tag
 from ..errors import InvalidRequest, UnsupportedParameter
 from .wire import WireRequest, ignored, read_object, refuse, validate
 
-# The most top entries per token that `logprobs` may ask for; the contract's range is 0..5.
-MAX_TOP_LOG_PROBS = 0
-
 # Fields of OpenAI's that would change the answer.
 _UNDELIVERABLE = ("suffix", "logit_bias")
 
@@ -46,6 +43,15 @@ class TextRequest(WireRequest):
     def log_probs(self) -> bool:
         return self.logprobs is not None
 
+    @property
+    def top_log_probs(self) -> int:
+        return self.logprobs or 0
+
+    @property
+    def bias(self) -> dict[int, float]:
+        """Text completions have none."""
+        return {}
+
 
 def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]]:
     """The request in a body, and the names of its top-level fields that change nothing. See ``request.parse``."""
@@ -55,10 +61,6 @@ def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]
     request = validate(TextRequest, given, max_n)
     if request.best_of not in (None, request.n):
         raise UnsupportedParameter("'best_of' is not supported by this server; leave it out.", "best_of")
-    if (request.logprobs or 0) > MAX_TOP_LOG_PROBS:
-        raise UnsupportedParameter(
-            f"'logprobs' above {MAX_TOP_LOG_PROBS} is not supported by this server.", "logprobs"
-        )
     return request, ignored(request, given, TextRequest.model_fields)
 
 

@@ -35,13 +35,20 @@ class TextShape:
 
 
 def _log_probs_body(entries: tuple[LogProb, ...]) -> dict[str, object]:
-    """text_offset: where in ``text`` each token begins, in characters."""
+    """top_logprobs: text to log-prob of the most likely tokens, where asked for. text_offset: where in ``text``
+    each token begins, in characters."""
+    asked = any(entry.top for entry in entries)
     return {
         "tokens": [entry.token for entry in entries],
         "token_logprobs": [entry.value for entry in entries],
-        "top_logprobs": None,
+        "top_logprobs": [_top_body(entry) for entry in entries] if asked else None,
         "text_offset": [entry.offset for entry in entries],
     }
+
+
+def _top_body(entry: LogProb) -> dict[str, float | None] | None:
+    """None for an echoed token, which has no log-probs."""
+    return {other.token: other.value for other in entry.top} or None
 
 
 TEXT = TextShape()

@@ -50,6 +50,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
 
 @pytest.fixture
+def with_logits(subject: Subject) -> Subject:
+    """The engine, if it gives logits."""
+    if not subject.logits:
+        pytest.skip("this engine is built without logits")
+    return subject
+
+
+@pytest.fixture
 def in_process() -> Open:
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Subject]:
@@ -69,7 +77,8 @@ def scripted(triton: EmbeddedTriton) -> Open:
 def openvino(triton: EmbeddedTriton, manifest: Manifest, tokenizer_folder: Path) -> Open:
     tokenizer = Tokenizer(tokenizer_folder)
     plain, ending = (
-        _generation(manifest.triton_model, tokenizer.encode(text), manifest.end_ids) for text in (STORY, QUESTION)
+        _generation(manifest.triton_model, tokenizer.encode(text), manifest.end_ids, manifest.vocab_size)
+        for text in (STORY, QUESTION)
     )
     return lambda: _in_triton(triton, (plain, ending), manifest.context, manifest.vocab_size)
 
@@ -81,15 +90,25 @@ def elsewhere(manifest: Manifest, tokenizer_folder: Path) -> Open:
     server = Server(DEPLOYED.address, DEPLOYED.metrics_url)
     template = ChatTemplate(tokenizer_folder, Tokenizer(tokenizer_folder))
     plain, ending = (
-        _generation(manifest.triton_model, template.encode([{"role": "user", "content": text}]), manifest.end_ids)
+        _generation(
+            manifest.triton_model,
+            template.encode([{"role": "user", "content": text}]),
+            manifest.end_ids,
+            manifest.vocab_size,
+        )
         for text in (LONG, SHORT)
     )
-    return lambda: _in_triton(server, (plain, ending), manifest.context, manifest.vocab_size)
+    logits = manifest.recipe.engine.logits
+    return lambda: _in_triton(server, (plain, ending), manifest.context, manifest.vocab_size, logits)
 
 
 @asynccontextmanager
 async def _in_triton(
-    triton: Server | EmbeddedTriton, generations: tuple[Generation, Generation], context: int, vocab_size: int
+    triton: Server | EmbeddedTriton,
+    generations: tuple[Generation, Generation],
+    context: int,
+    vocab_size: int,
+    logits: bool = True,
 ) -> AsyncIterator[Subject]:
     engine = TritonEngine(triton.grpc_address)
     model = generations[0].model
@@ -97,7 +116,7 @@ async def _in_triton(
     def running() -> int:
         return sequences_running(httpx2.get(triton.metrics_url).text, model)
 
-    yield Subject(engine, *generations, context, vocab_size, running)
+    yield Subject(engine, *generations, context, vocab_size, running, logits)
     await engine.close()
 
 
@@ -109,10 +128,10 @@ def _paced_echo(generation: Generation) -> Iterator[Tokens | float]:
 
 def _echoed(model: str) -> tuple[Generation, Generation]:
     """For an engine that gives the prompt back, an end id included."""
-    return _generation(model, ECHOED, (2, 0)), _generation(model, [*ECHOED, 0, 5], (2, 0))
+    return _generation(model, ECHOED, (2, 0), 49152), _generation(model, [*ECHOED, 0, 5], (2, 0), 49152)
 
 
-def _generation(model: str, prompt: list[int], end_ids: tuple[int, ...]) -> Generation:
+def _generation(model: str, prompt: list[int], end_ids: tuple[int, ...], vocab_size: int) -> Generation:
     return Generation(
         request_id="",
         model=model,
@@ -120,6 +139,7 @@ def _generation(model: str, prompt: list[int], end_ids: tuple[int, ...]) -> Gene
         max_tokens=200,
         end_ids=end_ids,
         pad_id=end_ids[0],
+        vocab_size=vocab_size,
         stop_words=(),
         sampling=Sampling(0.0, 1.0, 0, 1.0, 0.0, 0.0),
         seed=7,

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from proxy.engines.base import Engine
-from proxy.generation import FinishReason, Generation, Tokens
+from proxy.generation import FinishReason, Generation, Tokens, TopLogProbs
 from tests.deployed import DEPLOYED
 
 IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON = "scripted", "scripted in Triton", "OpenVINO in Triton"
@@ -23,7 +23,7 @@ SAMPLING = [OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
 class Subject:
     """plain: a greedy Generation whose answer is longer than 200 ids. ending: one whose answer ends by itself
     before its room is used up. context, vocab_size: what the engine bears. running: how many sequences it has,
-    by its own count."""
+    by its own count. logits: whether it gives any."""
 
     engine: Engine
     plain: Generation
@@ -31,6 +31,7 @@ class Subject:
     context: int
     vocab_size: int
     running: Callable[[], int]
+    logits: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Answer:
     @property
     def log_probs(self) -> list[float]:
         return [value for item in self.items for value in item.log_probs]
+
+    @property
+    def top_log_probs(self) -> list[TopLogProbs]:
+        return [best for item in self.items for best in item.top_log_probs]
 
     @property
     def finish(self) -> FinishReason | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 
 import pytest
@@ -94,3 +95,92 @@ async def test_different_seeds_give_different_ids_where_the_engine_samples(subje
     seeds = (1, 2, 2**32 + 1, 2**64 - 1)
     answers = [(await answer(subject.engine, sampled(subject.plain, seed))).ids for seed in seeds]
     assert len({tuple(ids) for ids in answers}) == len(seeds)
+
+
+def scored(generation: Generation, top: int, room: int = 8) -> Generation:
+    return ask(generation, max_tokens=room, log_probs=True, top_log_probs=top)
+
+
+@pytest.mark.parametrize("top", [1, 5])
+async def test_top_log_probs_are_so_many_for_each_id_best_first_with_the_chosen_one_among_them(
+    top: int, with_logits: Subject
+) -> None:
+    without = await answer(with_logits.engine, ask(with_logits.plain, max_tokens=8))
+    found = await answer(with_logits.engine, scored(with_logits.plain, top))
+    assert found.ids == without.ids
+    assert all(len(item.top_log_probs) == len(item.log_probs) == len(item.ids) for item in found.items)
+    assert len(found.top_log_probs) == 8
+    for token, value, best in zip(found.ids, found.log_probs, found.top_log_probs, strict=True):
+        assert best[0] == (token, value)  # the generation is greedy
+        assert len({entry for entry, _ in best}) == top
+        assert [one for _, one in best] == sorted((one for _, one in best), reverse=True)
+        assert sum(math.exp(one) for _, one in best) <= 1
+
+
+async def test_top_log_probs_agree_with_the_log_probs_that_come_alone(with_logits: Subject) -> None:
+    alone = await answer(with_logits.engine, ask(with_logits.plain, max_tokens=8, log_probs=True))
+    found = await answer(with_logits.engine, scored(with_logits.plain, 1))
+    assert alone.top_log_probs == []
+    assert found.log_probs == pytest.approx(alone.log_probs, abs=2e-3)
+
+
+async def test_top_log_probs_do_not_change_a_seeded_answer_or_its_end(with_logits: Subject) -> None:
+    plain = await answer(with_logits.engine, sampled(with_logits.plain, 7))
+    found = await answer(
+        with_logits.engine, replace(sampled(with_logits.plain, 7), log_probs=True, top_log_probs=3)
+    )
+    assert found.ids == plain.ids
+    ended = await answer(with_logits.engine, ask(with_logits.ending, log_probs=True, top_log_probs=3))
+    assert (ended.ids, ended.finish) == ((await answer(with_logits.engine, ask(with_logits.ending))).ids, "stop")
+    assert len(ended.top_log_probs) == len(ended.ids)
+
+
+async def test_top_log_probs_end_with_the_stop_word(with_logits: Subject) -> None:
+    free = (await answer(with_logits.engine, ask(with_logits.plain, max_tokens=12))).ids
+    word = tuple(free[5:7])
+    found = await answer(with_logits.engine, replace(scored(with_logits.plain, 2, 12), stop_words=(word,)))
+    assert found.ids == free[: first_end(free, word)]
+    assert (len(found.top_log_probs), found.finish) == (len(found.ids), "stop")
+
+
+async def test_a_bias_of_nothing_changes_nothing(subject: Subject) -> None:
+    free = await answer(subject.engine, ask(subject.plain, max_tokens=12))
+    found = await answer(subject.engine, ask(subject.plain, max_tokens=12, logit_bias={5: 0.0}))
+    assert found.ids == free.ids
+
+
+async def test_a_bias_forces_an_id_or_bans_it(subject: Subject) -> None:
+    first = (await answer(subject.engine, ask(subject.plain, max_tokens=1))).ids[0]
+    forced = await answer(subject.engine, ask(subject.plain, max_tokens=3, logit_bias={4444: 100.0}))
+    assert (forced.ids, forced.finish) == ([4444] * 3, "length")
+    banned = await answer(subject.engine, ask(subject.plain, max_tokens=12, logit_bias={first: -100.0}))
+    assert len(banned.ids) == 12
+    assert first not in banned.ids
+
+
+async def test_log_probs_are_the_models_own_whatever_the_bias(with_logits: Subject) -> None:
+    free = await answer(with_logits.engine, scored(with_logits.plain, 5, 1))
+    forced = await answer(with_logits.engine, replace(scored(with_logits.plain, 5, 1), logit_bias={4444: 100.0}))
+    (free_best,), (forced_best,) = free.top_log_probs, forced.top_log_probs
+    assert [token for token, _ in forced_best] == [token for token, _ in free_best]
+    assert [value for _, value in forced_best] == pytest.approx([value for _, value in free_best], abs=2e-3)
+    assert forced.log_probs[0] < forced_best[-1][1]
+    alone = await answer(with_logits.engine, replace(scored(with_logits.plain, 0, 1), logit_bias={4444: 100.0}))
+    assert alone.log_probs == pytest.approx(forced.log_probs, abs=2e-3)
+
+
+async def test_an_end_id_that_is_forced_ends_the_answer(subject: Subject) -> None:
+    end = subject.plain.end_ids[0]
+    found = await answer(subject.engine, ask(subject.plain, logit_bias={end: 100.0}))
+    assert (found.ids, found.finish) == ([], "stop")
+
+
+async def test_the_same_seed_and_bias_give_the_same_ids_alone_and_beside_others(with_logits: Subject) -> None:
+    wanted = replace(sampled(with_logits.plain, 7), logit_bias={300: 2.0}, top_log_probs=2, log_probs=True)
+    alone = await answer(with_logits.engine, wanted)
+    again, *_ = await asyncio.gather(
+        answer(with_logits.engine, ask(wanted)),
+        *(answer(with_logits.engine, sampled(with_logits.plain, seed)) for seed in (1, 2)),
+    )
+    assert again.ids == alone.ids
+    assert len(alone.ids) == 24

@@ -22,8 +22,10 @@ _PLAIN = Request(
     frequency_penalty=0.0,
     seed=0,
     log_probs=False,
+    logits=False,
     perf_metrics=False,
     guide=None,
+    bias=None,
 )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 from answer import Answer
 from hypothesis import given
 from hypothesis import strategies as st
+from piece import Piece
 
 from tests.model_repository.backend import TRITONSERVER_RESPONSE_COMPLETE_FINAL as FINAL
 from tests.model_repository.backend import Sender
@@ -33,7 +35,7 @@ def test_an_answer_is_cut_at_its_end_however_the_ids_come(
     bounds = [0, *sorted(min(cut, len(ids)) for cut in cuts), len(ids)]
     over = False
     for start, end in itertools.pairwise(bounds):
-        over = over or answer.send(ids[start:end], [], ended=False)
+        over = over or answer.send(Piece(1, ids[start:end]))
     wanted, complete = expected(ids, room, words)
     assert sent_ids(sender) == wanted
     assert over == complete
@@ -54,23 +56,23 @@ def expected(ids: list[int], room: int, words: list[tuple[int, ...]]) -> tuple[l
 def test_the_last_response_may_be_empty() -> None:
     sender = Sender()
     answer = Answer(request(), sender)
-    assert not answer.send([9], [], ended=False)
-    assert answer.send([], [], ended=True)
+    assert not answer.send(Piece(1, [9]))
+    assert answer.send(Piece(1, ended=True))
     assert sent_ids(sender) == [9]
     assert [flags for _, flags in sender.sent] == [0, FINAL]
 
 
 def test_nothing_is_sent_for_a_step_without_ids() -> None:
     sender = Sender()
-    assert not Answer(request(), sender).send([], [], ended=False)
+    assert not Answer(request(), sender).send(Piece(1))
     assert sender.sent == []
 
 
 def test_log_probs_are_of_the_whole_answer_and_end_where_the_ids_do() -> None:
     sender = Sender()
     answer = Answer(request(log_probs=True), sender)
-    answer.send([9, 8], [-1.0, -2.0], ended=False)
-    answer.send([7, END, 6], [-3.0, -4.0, -5.0], ended=False)
+    answer.send(Piece(1, [9, 8], [-1.0, -2.0]))
+    answer.send(Piece(1, [7, END, 6], [-3.0, -4.0, -5.0]))
     seen = [response.output_tensors[2].array.tolist() for response, _ in sender.sent if response is not None]
     assert seen == [[[[-1.0, -2.0]]], [[[-1.0, -2.0, -3.0]]]]
 
@@ -82,3 +84,21 @@ def test_an_error_is_the_last_response() -> None:
     assert response is not None
     assert response.error is not None
     assert (response.error.text, flags) == ("engine_failed: oh", FINAL)
+
+
+def test_logits_end_where_the_ids_do() -> None:
+    sender = Sender()
+    answer = Answer(request(), sender)
+    answer.send(Piece(1, [9], logits=np.zeros((1, 10), np.float32)))
+    answer.send(Piece(1, [8, END], logits=np.ones((2, 10), np.float32)))
+    found = [
+        [tensor.array.shape for tensor in response.output_tensors if tensor.name == "generation_logits"]
+        for response, _ in sender.sent
+        if response is not None
+    ]
+    assert found == [[(1, 1, 1, 10)], [(1, 1, 1, 10)]]
+    ending = Answer(request(), sender)
+    ending.send(Piece(1, [END], logits=np.ones((1, 10), np.float32)))
+    last = sender.sent[-1][0]
+    assert last is not None
+    assert "generation_logits" not in [tensor.name for tensor in last.output_tensors]

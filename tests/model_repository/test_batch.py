@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from answer import Answer
-from batch import Batch, Piece
+from batch import Batch
 from gauges import Gauges
+from piece import Piece
 from request import Refusal, Request
 
 from tests.model_repository.backend import TRITONSERVER_RESPONSE_COMPLETE_FINAL as FINAL

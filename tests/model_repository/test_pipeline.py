@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openvino_genai as genai
 import pytest
-from batch import Piece
+from piece import Piece
 from pipeline import PipelineEngine
 from request import Guide
 

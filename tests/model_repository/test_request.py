@@ -30,6 +30,8 @@ def test_defaults_are_those_of_the_tensorrt_llm_backend() -> None:
     assert (request.room, request.end_id, request.seed, request.stop_words) == (4, 2, 0, ())
     assert (request.top_k, request.top_p, request.temperature, request.guide) == (0, 1.0, 1.0, None)
     assert not request.log_probs
+    assert not request.logits
+    assert request.bias is None
     assert not request.perf_metrics
 
 
@@ -53,6 +55,13 @@ def test_ids_past_the_length_are_padding() -> None:
 
 def test_a_seed_has_64_bits() -> None:
     assert read(seed=np.array([2**64 - 1], np.uint64)).seed == 2**64 - 1
+
+
+def test_a_bias_has_a_value_for_each_id() -> None:
+    request = read(embedding_bias=np.arange(100, dtype=np.float32), return_generation_logits=[True])
+    assert request.bias is not None
+    assert request.bias.tolist() == list(range(100))
+    assert request.logits
 
 
 def test_a_guide_is_its_type_and_its_text() -> None:
@@ -82,8 +91,8 @@ def test_a_guide_is_its_type_and_its_text() -> None:
         ({"presence_penalty": [2.5]}, "invalid_request: presence_penalty"),
         ({"frequency_penalty": [-2.5]}, "invalid_request: frequency_penalty"),
         ({"stop_words_list": np.array([[5, 6], [2, 1]])}, "invalid_request: stop_words_list: offset 1"),
-        ({"embedding_bias": np.zeros(100)}, "unsupported: embedding_bias"),
-        ({"return_generation_logits": [True]}, "unsupported: return_generation_logits"),
+        ({"embedding_bias": np.zeros(99)}, "invalid_request: embedding_bias has 99 values .* vocabulary has 100"),
+        ({"embedding_bias": np.full(100, np.nan)}, "invalid_request: embedding_bias must be finite"),
         ({"streaming": [False]}, "unsupported: streaming"),
         ({"streaming": None}, "unsupported: streaming"),
         ({"guided_decoding_guide": [b"a"]}, "invalid_guide: .* needs guided_decoding_guide_type"),

@@ -91,6 +91,23 @@ def test_log_probs_are_of_the_whole_answer_and_only_when_asked_for(client: Token
     assert "output_log_probs" not in client.ask(PROMPT, 1).replies[-1].tensors
 
 
+def test_logits_are_one_row_for_each_id_and_only_when_asked_for(client: TokenClient) -> None:
+    answer = client.ask(PROMPT, 4, end_id=-1, return_generation_logits=True)
+    assert [reply.tensors["generation_logits"].shape for reply in answer.replies] == [(1, 1, 1, 49152)] * 4
+    assert answer.ids == client.ask(PROMPT, 4, end_id=-1).ids
+    assert [int(reply.tensors["generation_logits"].argmax()) for reply in answer.replies] == answer.ids
+    assert "generation_logits" not in client.ask(PROMPT, 1).replies[-1].tensors
+
+
+def test_a_bias_changes_what_is_drawn_and_not_the_logits_that_are_shown(client: TokenClient) -> None:
+    bias = np.zeros((1, 49152), np.float32)
+    bias[0, 4444] = 100
+    answer = client.ask(PROMPT, 2, end_id=-1, embedding_bias=bias, return_generation_logits=True)
+    assert answer.ids == [4444, 4444]
+    free = client.ask(PROMPT, 1, return_generation_logits=True).replies[0].tensors["generation_logits"]
+    assert answer.replies[0].tensors["generation_logits"] == pytest.approx(free, abs=1e-3)
+
+
 def test_reused_blocks_are_reported_with_the_last_response(client: TokenClient) -> None:
     *earlier, last = client.ask(PROMPT, 2, return_perf_metrics=True).replies
     assert last.tensors["kv_cache_reused_blocks"].tolist() == [[0]]
@@ -105,8 +122,11 @@ def test_reused_blocks_are_reported_with_the_last_response(client: TokenClient) 
         (PROMPT, {"input_lengths": 11}, "invalid_request: input_lengths"),
         (PROMPT, {"temperature": float("nan")}, "invalid_request: temperature"),
         (PROMPT, {"stop_words_list": np.array([[[5, 6], [2, 1]]], np.int32)}, "invalid_request: stop_words_list"),
-        (PROMPT, {"embedding_bias": np.zeros((1, 49152), np.float32)}, "unsupported: embedding_bias"),
-        (PROMPT, {"return_generation_logits": True}, "unsupported: return_generation_logits"),
+        (
+            PROMPT,
+            {"embedding_bias": np.zeros((1, 49151), np.float32)},
+            "invalid_request: embedding_bias",
+        ),
         (PROMPT, {"streaming": False}, "unsupported: streaming"),
         (PROMPT, {"guided_decoding_guide_type": "lark", "guided_decoding_guide": "x"}, "invalid_guide: "),
         (PROMPT, {"guided_decoding_guide_type": b"\xff\xff"}, "invalid_guide: "),
@@ -266,3 +286,32 @@ def test_the_manifest_is_what_the_model_obeys(real: TokenClient, manifest: Manif
     last = manifest.vocab_size - 1
     assert real.ask([last], 1).error == ""
     assert real.ask([last + 1], 1).error.startswith("invalid_request: ")
+
+
+def test_a_bias_with_a_guide_is_refused(real: TokenClient) -> None:
+    bias = np.zeros((1, 49152), np.float32)
+    guide: dict[str, Value] = {"guided_decoding_guide_type": "regex", "guided_decoding_guide": "[0-9]{3}"}
+    assert real.ask(PROMPT, 5, embedding_bias=bias, **guide).error.startswith("unsupported: embedding_bias")
+
+
+def test_a_guided_answer_can_have_its_logits(real: TokenClient) -> None:
+    guide: dict[str, Value] = {"guided_decoding_guide_type": "regex", "guided_decoding_guide": "[0-9]{3}"}
+    plain = real.ask(PROMPT, 8, end_id=END, **guide)
+    scored = real.ask(PROMPT, 8, end_id=END, return_generation_logits=True, **guide)
+    assert scored.ids == plain.ids
+    rows = [reply.tensors["generation_logits"] for reply in scored.replies if reply.ids]
+    assert len(rows) == len(plain.ids) > 0
+    assert any(int(row.argmax()) not in scored.ids for row in rows)  # raw: the guide is not in them
+
+
+@pytest.mark.parametrize("how", ["bias", "logits"])
+def test_one_that_needs_logits_can_be_cancelled_within_200_ms(
+    real: TokenClient, triton: EmbeddedTriton, how: str
+) -> None:
+    values: dict[str, Value] = {"return_generation_logits": True}
+    if how == "bias":
+        values["embedding_bias"] = np.zeros((1, 49152), np.float32)
+    wait_for(triton, RUNNING, real.model, 0)
+    with real.stream(PROMPT, 4000, end_id=-1, **values) as running:
+        next(iter(running))
+    assert wait_for(triton, RUNNING, real.model, 0) < 0.2

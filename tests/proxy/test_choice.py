@@ -115,6 +115,19 @@ def test_parts_of_a_character_are_shown_as_bytes_with_the_character(byte_tokeniz
     assert event == Content("é", expected)
 
 
+def test_the_most_likely_tokens_are_written_as_the_chosen_one_is(byte_tokenizer: Tokenizer) -> None:
+    choice = Choice(byte_tokenizer, StopStrings([]), PlainParser(), log_probs=True)
+    top = ((END_OF_TEXT, -0.5), (0xC3, -1.5), (97, -2.0))
+    (event,) = choice.feed(Tokens([97], [-2.0], top_log_probs=[top]))
+    assert isinstance(event, Content)
+    (entry,) = event.log_probs
+    assert entry.top == (
+        LogProb("<|endoftext|>", b"<|endoftext|>", -0.5),
+        LogProb("bytes:\\xc3", b"\xc3", -1.5),
+        LogProb("a", b"a", -2.0),
+    )
+
+
 def test_an_answer_that_ends_within_a_possible_stop_shows_it(byte_tokenizer: Tokenizer) -> None:
     answer = play(byte_tokenizer, ["END"], responses(b"the EN", [6], "stop"))
     assert answer.text == "the EN"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.engines.scripted import ScriptedEngine
+from build_engines.sections import TensorRtLlmEngine
+from proxy.engines.scripted import ScriptedEngine, echo
+from proxy.errors import UnsupportedParameter
 from proxy.generation import Generation, Tokens
 from proxy.metrics import Metrics, RequestMetrics
 from proxy.models import ServedModel, load_catalog
@@ -54,3 +57,15 @@ def test_the_usage_comes_with_the_last_finish_reason_however_slow_the_client(
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion == sum(lengths)
+
+
+async def test_an_engine_without_logits_is_never_asked_for_the_most_likely_tokens(model: ServedModel) -> None:
+    recipe = model.manifest.recipe.model_copy(update={"engine": TensorRtLlmEngine(target="tensorrtllm", gpu="l4")})
+    mute = replace(model, manifest=model.manifest.model_copy(update={"recipe": recipe}))
+    body = {"model": model.id, "messages": [{"role": "user", "content": "x"}], "logprobs": True, "top_logprobs": 2}
+    request, _ = parse(orjson.dumps(body), max_n=8)
+    engine = ScriptedEngine(echo)
+    with pytest.raises(UnsupportedParameter) as caught:
+        await prepare(request, mute, engine, RequestMetrics(Metrics()))
+    assert (caught.value.param, engine.asked) == ("top_logprobs", [])
+    assert await prepare(request, model, engine, RequestMetrics(Metrics()))

@@ -24,6 +24,7 @@ def generation(room: int, prompt: tuple[int, ...] = (100, 101, 102)) -> Generati
         max_tokens=room,
         end_ids=(2,),
         pad_id=2,
+        vocab_size=49152,
         stop_words=(),
         sampling=Sampling(0.0, 1.0, 0, 1.0, 0.0, 0.0),
         seed=7,

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 import openvino
 import openvino_genai as genai
 import triton_python_backend_utils as pb_utils
-from batch import Piece
+from piece import Piece
 from request import Guide, Refusal, Request
 
 # With all three set the ids of an answer repeat, alone or in a batch (log-probs to about 1e-5); without one of
 # them they do not.
-_PRECISIONS: dict[str, dict[str, str | int]] = {
+PRECISIONS: dict[str, dict[str, str | int]] = {
     "exact": {
         "INFERENCE_PRECISION_HINT": "f32",
         "KV_CACHE_PRECISION": "f32",
@@ -42,7 +42,7 @@ class PipelineEngine:
 
     def __init__(self, folder: Path, parameters: dict[str, str]) -> None:
         self._model = folder / "engine"
-        self._precision = _PRECISIONS[parameters["precision"]]
+        self._precision = PRECISIONS[parameters["precision"]]
         self._max_sequences = int(parameters["max_sequences"])
         self._kv_cache_gb = int(parameters["kv_cache_gb"])
         self._handles: dict[int, genai.GenerationHandle] = {}
@@ -94,6 +94,11 @@ class PipelineEngine:
                 yield Piece(key, output.generated_ids, output.generated_log_probs, ended)
             elif status == genai.GenerationStatus.FINISHED:
                 yield Piece(key, ended=True)
+
+    @property
+    def keys(self) -> Collection[int]:
+        """The sequences that have not been removed."""
+        return self._handles.keys()
 
     def pause(self) -> float | None:
         busy = self._pipeline is not None and self._pipeline.has_non_finished_requests()

@@ -8,7 +8,7 @@
 The first answer whose ``after`` ends the prompt plays: its ids, one response each ``pace_ms``, and after
 ``error_at`` ids the error instead (``pace_ms``, ``error`` and ``error_at`` may be absent, and so may the file).
 A prompt that no answer fits is played back from its first id, again and again, until the room is used up. Every
-log-prob is -0.5.
+id's log-prob is -0.5; logits are those of chances.py, and with a bias the id with the largest sum is played.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch import Piece
+import numpy as np
+from chances import logits
+from piece import Piece
 from request import Refusal, Request
 
 _LOG_PROB = -0.5
@@ -78,7 +80,8 @@ class Play:
     ids: Iterator[int]
     pace: float  # seconds
     due: float
-    log_probs: bool
+    request: Request
+    vocab_size: int
     error: str | None  # comes after the ids
 
     def piece(self, key: int, tokens: int) -> Piece:
@@ -86,14 +89,24 @@ class Play:
         self.due += self.pace
         if not ids:
             return Piece(key, ended=True, error=self.error)
-        return Piece(key, ids, [_LOG_PROB] * len(ids) if self.log_probs else ())
+        if self.request.logits or self.request.bias is not None:
+            return self._with_logits(key, ids)
+        return Piece(key, ids, [_LOG_PROB] * len(ids) if self.request.log_probs else ())
+
+    def _with_logits(self, key: int, ids: list[int]) -> Piece:
+        rows = np.stack([logits(token, self.vocab_size) for token in ids])
+        if self.request.bias is not None:
+            ids = (rows + self.request.bias).argmax(axis=1).tolist()
+        log_probs = rows[np.arange(len(ids)), ids].tolist() if self.request.log_probs else ()
+        return Piece(key, ids, log_probs, logits=rows if self.request.logits else None)
 
 
 class ScriptedEngine:
-    """Plays ``script.json`` of `folder`; of the parameters it needs none."""
+    """Plays ``script.json`` of `folder`; of the parameters it needs ``vocab_size``."""
 
     def __init__(self, folder: Path, parameters: dict[str, str]) -> None:
         self._script = Script(folder / "script.json")
+        self._vocab_size = int(parameters["vocab_size"])
         self._plays: dict[int, Play] = {}
 
     def add(self, key: int, request: Request) -> None:
@@ -103,7 +116,7 @@ class ScriptedEngine:
         pace = (self._script.pace_ms if answer is None else answer.pace_ms) / 1000
         ids: Iterator[int] = itertools.cycle(prompt) if answer is None else iter(answer.ids[: answer.error_at])
         error = None if answer is None or answer.error_at is None else answer.error
-        self._plays[key] = Play(ids, pace, time.monotonic() + pace, request.log_probs, error)
+        self._plays[key] = Play(ids, pace, time.monotonic() + pace, request, self._vocab_size, error)
 
     def remove(self, key: int) -> None:
         self._plays.pop(key, None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 from array import array
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ GENERATION = Generation(
     max_tokens=4,
     end_ids=(2,),
     pad_id=2,
+    vocab_size=50,
     stop_words=(),
     sampling=GREEDY,
     seed=11,
@@ -92,6 +94,18 @@ def test_log_probs_and_a_guide_are_asked_for_by_name() -> None:
     assert found["guided_decoding_guide"] == ("BYTES", [1, 1], ['root ::= "é"'])
 
 
+def test_top_log_probs_are_read_from_the_logits_alone() -> None:
+    request = encode(replace(GENERATION, log_probs=True, top_log_probs=2))
+    assert tensors(request)["return_generation_logits"] == ("BOOL", [1, 1], [True])
+    assert "return_log_probs" not in tensors(request)
+    assert "generation_logits" in [output.name for output in request.outputs]
+
+
+def test_a_bias_is_dense_and_as_long_as_the_vocabulary() -> None:
+    bias = tensors(encode(replace(GENERATION, logit_bias={3: -100.0, 49: 1.5})))["embedding_bias"]
+    assert bias == ("FP32", [1, 50], [0.0] * 3 + [-100.0] + [0.0] * 45 + [1.5])
+
+
 def test_stop_words_are_ids_in_a_row_over_their_ends() -> None:
     found = tensors(encode(replace(GENERATION, end_ids=(2, 0), stop_words=((5, 6), (9,), (1, 2, 3)))))
     ids, ends = [0, 5, 6, 9, 1, 2, 3], [1, 3, 4, 7, -1, -1, -1]
@@ -146,6 +160,40 @@ def test_too_few_log_probs_are_an_error() -> None:
     reader = TokenReader(replace(GENERATION, log_probs=True))
     with pytest.raises(ValueError, match="2 ids came with 1 log-probs"):
         reader.read(response([5, 6], [-1.0]))
+
+
+def with_logits(ids: Sequence[int], rows: Sequence[Sequence[float]]) -> pb.ModelInferResponse:
+    answer = response(ids)
+    width = len(rows[0])
+    answer.outputs.add(name="generation_logits", datatype="FP32", shape=[1, len(rows), 1, width])
+    answer.raw_output_contents.append(array("f", [value for row in rows for value in row]).tobytes())
+    return answer
+
+
+def test_logits_become_the_log_probs_of_the_id_and_of_the_most_likely_ones() -> None:
+    reader = TokenReader(replace(GENERATION, vocab_size=3, log_probs=True, top_log_probs=2, end_ids=(2,)))
+    padded = [[math.log(0.25), math.log(0.5), math.log(0.25), 99.0]]
+    tokens = reader.read(with_logits([0], padded))
+    assert list(tokens.log_probs) == pytest.approx([math.log(0.25)])
+    ((best, second),) = tokens.top_log_probs
+    assert (best[0], round(best[1], 5)) == (1, round(math.log(0.5), 5))
+    assert second[1] == tokens.log_probs[0]
+
+
+def test_the_logits_of_an_end_id_that_is_cut_off_do_not_count() -> None:
+    reader = TokenReader(replace(GENERATION, vocab_size=3, log_probs=True, top_log_probs=1))
+    tokens = reader.read(with_logits([1, 2], [[0.0, 9.0, 0.0], [9.0, 0.0, 0.0]]))
+    assert [token for ((token, _),) in tokens.top_log_probs] == [1]
+    assert len(tokens.log_probs) == 1
+    assert reader.read(with_logits([], [[0.0, 0.0, 0.0]])).top_log_probs == ()
+
+
+def test_ids_without_their_logits_are_an_error() -> None:
+    reader = TokenReader(replace(GENERATION, vocab_size=3, log_probs=True, top_log_probs=1))
+    with pytest.raises(ValueError, match="zip"):
+        reader.read(with_logits([1, 0], [[0.0, 9.0, 0.0]]))
+    with pytest.raises(ValueError, match="rows of 0 logits"):
+        reader.read(response([1]))
 
 
 def test_only_so_many_ids_count_as_the_sequence_length_says() -> None:

@@ -160,6 +160,17 @@ MORE = [
     Bad("logprobs as a number", _with(logprobs=1), 400, VALUE, "logprobs", "boolean"),
     Bad("top_logprobs without logprobs", _with(top_logprobs=2), 400, VALUE, "top_logprobs", "needs 'logprobs'"),
     Bad("top_logprobs of 6", _with(logprobs=True, top_logprobs=6), 400, VALUE, "top_logprobs", "got 6"),
+    Bad("top_logprobs of -1", _with(logprobs=True, top_logprobs=-1), 400, VALUE, "top_logprobs", "got -1"),
+    Bad("a logit_bias of 101", _with(logit_bias={"5": 101}), 400, VALUE, "logit_bias.5", "got 101"),
+    Bad("a logit_bias of -101", _with(logit_bias={"5": 1, "6": -101}), 400, VALUE, "logit_bias.6", "got -101"),
+    Bad("a word as a logit_bias", _with(logit_bias={"5": "much"}), 400, VALUE, "logit_bias.5", "number"),
+    Bad("a logit_bias for a word", _with(logit_bias={"hello": 5}), 400, VALUE, "logit_bias", "token ids"),
+    Bad("a logit_bias for an id with zeros", _with(logit_bias={"05": 5}), 400, VALUE, "logit_bias", "token ids"),
+    Bad(
+        "a logit_bias past the vocabulary", _with(logit_bias={"260": 5}), 400, VALUE, "logit_bias.260", "0 to 259"
+    ),
+    Bad("a logit_bias below it", _with(logit_bias={"-1": 5}), 400, VALUE, "logit_bias.-1", "0 to 259"),
+    Bad("a logit_bias that is a list", _with(logit_bias=[5]), 400, VALUE, "logit_bias", "dictionary"),
     Bad("stream as a string", _with(stream="yes"), 400, VALUE, "stream", "boolean"),
     Bad(
         "include_usage as a string",
@@ -206,11 +217,9 @@ _UNSUPPORTED: list[tuple[str, dict[str, object]]] = [
     ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
     ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"}),
     ("functions", {"functions": [{"name": "f"}]}),
-    ("logit_bias", {"logit_bias": {"5": 1}}),
     ("audio", {"audio": {"voice": "x"}}),
     ("modalities", {"modalities": ["text", "audio"]}),
     ("web_search_options", {"web_search_options": {}}),
-    ("top_logprobs", {"logprobs": True, "top_logprobs": 2}),
     ("response_format", {"response_format": {"type": "json_object"}}),
     (
         "response_format",
@@ -252,6 +261,7 @@ async def test_a_refusal_never_repeats_what_the_client_wrote(serve: Serve) -> No
         {"stop": "sesame" * 400},
         {"temperature": "sesame"},
         {"metadata": {"k": "sesame" * 100}},
+        {"logit_bias": {"sesame": 1}},
     ]
     for fields in written:
         response = await client.post(chat.URL, json=chat.body("sesame", **fields))

@@ -32,12 +32,22 @@ async def test_the_defaults_are_those_of_the_contract(serve: Serve) -> None:
     assert generation.max_tokens == CONTEXT - len(PROMPT)
     assert (generation.end_ids, generation.pad_id) == ((END, END_OF_TEXT), END_OF_TEXT)
     assert (generation.stop_words, generation.log_probs, generation.guide) == ((), False, None)
+    assert (generation.top_log_probs, generation.logit_bias, generation.vocab_size) == (0, {}, 260)
 
 
 async def test_sampling_goes_through_as_it_is(serve: Serve) -> None:
     fields = {"temperature": 1.5, "top_p": 0.5, "top_k": 7, "repetition_penalty": 1.1, "presence_penalty": -1}
     (generation,) = await asked(serve, {**fields, "frequency_penalty": 2})
     assert generation.sampling == Sampling(1.5, 0.5, 7, 1.1, -1.0, 2.0)
+
+
+async def test_a_bias_is_by_id_and_the_top_log_probs_are_a_number(serve: Serve) -> None:
+    fields = {"logprobs": True, "top_logprobs": 5, "logit_bias": {"0": -100, "259": 99.5}}
+    client, engine = serve()
+    assert (await client.post(chat.URL, json=chat.body(max_tokens=2, **fields))).status_code == 200
+    (generation,) = engine.asked
+    assert (generation.log_probs, generation.top_log_probs) == (True, 5)
+    assert generation.logit_bias == {0: -100.0, 259: 99.5}
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
