@@ -42,6 +42,7 @@ OPTIONS: dict[str, Mapping[str, object]] = {
     "three samples": {"temperature": 1, "seed": 3, "n": 3},
     "stop": {"stop": [".", "zz"]},
     "log-probs": {"logprobs": 0},
+    "top log-probs": {"logprobs": 3, "temperature": 0},
     "echo": {"echo": True, "logprobs": 0},
     "ids": {"prompt": [504, 3575, 282, 4649, 314], "echo": True},
 }
@@ -57,6 +58,17 @@ def test_the_stream_adds_up_to_the_whole(client: OpenAI, name: str) -> None:
         assert own[-1].finish_reason == choice.finish_reason
         tokens = [token for part in own if part.logprobs for token in part.logprobs.tokens or ()]
         assert tokens == ((choice.logprobs.tokens or []) if choice.logprobs else [])
+
+
+def test_each_token_is_the_best_of_its_top_when_greedy(client: OpenAI) -> None:
+    listed = complete(client, logprobs=3, temperature=0).choices[0].logprobs
+    assert listed is not None
+    assert listed.tokens
+    assert listed.token_logprobs
+    assert listed.top_logprobs
+    for token, value, top in zip(listed.tokens, listed.token_logprobs, listed.top_logprobs, strict=True):
+        assert len(top) == 3
+        assert max(top.values()) == top[token] == value
 
 
 def test_log_probs_lie_where_their_tokens_do(client: OpenAI) -> None:

@@ -186,7 +186,6 @@ BAD = [
     Bad("a boolean among ids", {"prompt": [65, True]}, VALUE, "prompt[1]", "integer"),
     Bad("logprobs of 6", {"logprobs": 6}, VALUE, "logprobs", "less than or equal to 5"),
     Bad("logprobs of true", {"logprobs": True}, VALUE, "logprobs", "integer"),
-    Bad("top log-probs", {"logprobs": 1}, UNSUPPORTED, "logprobs", "above 0"),
     Bad("max_tokens of 0", {"max_tokens": 0}, VALUE, "max_tokens", "got 0"),
     Bad("n of 9", {"n": 9}, VALUE, "n", "at most 8"),
     Bad("best_of", {"best_of": 3}, UNSUPPORTED, "best_of", "leave it out"),
