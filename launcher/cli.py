@@ -58,7 +58,9 @@ def serve(
     from launcher.serving import serve as run
 
     with _told():
-        run(_settings(model=model, host=host, port=port, triton=triton, cache=cache), Console())
+        settings = _settings(model=model, host=host, port=port, triton=triton, cache=cache)
+        # What is named on the command line is what is served, whatever the settings list.
+        run(settings.model_copy(update={"models": ()}) if model else settings, Console())
 
 
 @app.command()

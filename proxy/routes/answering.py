@@ -75,9 +75,10 @@ class AnswerResponse(Response):
             # What uvicorn raises when it is asked to write to a client that is gone.
             status = CLIENT_GONE
         finally:
-            await _end(work, gone)
+            # Before the wait, which a server that stops may cut short.
             self._metrics.end(status)
             self._log(status)
+            await _end(work, gone)
 
     def _sender(self, send: Send) -> _Sender:
         if self._usage_mode is None:
