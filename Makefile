@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check bench clean help
+.PHONY: serve test test-gpu check bench clean help
 
 help:  ## What there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 serve: $(if $(TRITON),.venv/proxy.done,.venv/serve.done)  ## Serve the default model; MODEL=, HOST=, PORT=, TRITON=HOST:PORT change what and where
 	@$(BIN)/forii serve $(if $(MODEL),--model "$(MODEL)") $(if $(HOST),--host $(HOST)) \
@@ -13,6 +13,10 @@ serve: $(if $(TRITON),.venv/proxy.done,.venv/serve.done)  ## Serve the default m
 
 test: .venv/dev.done  ## All tests; ARGS="-k stop" picks some
 	$(BIN)/pytest $(ARGS)
+
+test-gpu: .venv/dev.done  ## What holds of a running Triton: TRITON=HOST:PORT MODEL=<build folder or model id>; METRICS=URL, CACHE=DIR, ARGS="-k stop"
+	@test -n "$(TRITON)" -a -n "$(MODEL)" || { echo "make test-gpu TRITON=HOST:PORT MODEL=<build folder or model id>"; exit 2; }
+	@$(BIN)/python -m tests.holds $(TRITON) $(MODEL) $(if $(METRICS),--metrics $(METRICS)) $(if $(CACHE),--cache $(CACHE)) -- $(ARGS)
 
 check: .venv/dev.done  ## Lint, types, import rules, sizes
 	$(BIN)/ruff check

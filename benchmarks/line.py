@@ -19,7 +19,7 @@ import orjson
 
 from build_engines.build import build
 from build_engines.progress import Silent
-from launcher.models import find_recipe
+from build_engines.shipped import find_recipe
 from proxy.engines.scripted import ScriptedEngine
 from proxy.generation import Generation, Tokens
 from proxy.metrics import Metrics, RequestMetrics

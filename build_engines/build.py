@@ -17,10 +17,11 @@ from build_engines.recipe import (
     RecipeError,
     load_manifest,
 )
-from build_engines.sources import source_digest
-from build_engines.targets import openvino
+from build_engines.sections import TensorRtLlmEngine
+from build_engines.steps import Step
 
 TEMPLATES = Path(__file__).parents[1] / "model_repository"
+EXAMPLES = Path("/app/examples")
 
 
 class Build(NamedTuple):
@@ -28,18 +29,52 @@ class Build(NamedTuple):
     manifest: Manifest
 
 
-def build(recipe: Recipe, cache: Path, progress: Progress, templates: Path = TEMPLATES) -> Path:
+def build(
+    recipe: Recipe,
+    cache: Path,
+    progress: Progress,
+    templates: Path = TEMPLATES,
+    examples: Path = EXAMPLES,
+    step: str | None = None,
+) -> Path:
     """Builds the recipe, or finds it built, and returns the folder
     ``<cache>/models/<triton_model>-<first 12 digits of the digest>``.
 
-    Raises BuildError: a source that cannot be had, a model that cannot be served, a recipe or template
-    that does not fit, an export that fails, a disk that is full.
+    examples: TensorRT-LLM's folder of that name. step: the name of the step to stop after, whose folder is then
+    returned. Raises BuildError: a source that cannot be had, a model that cannot be served, a recipe or template
+    that does not fit, a program that fails, a disk that is full.
     """
     try:
-        digest = source_digest(recipe.source, progress)
-        return steps.run(openvino.plan(recipe, digest, templates), cache.absolute(), progress)
+        last = plan(recipe, progress, templates, examples)
+        return steps.run(_named(last, step) if step else last, cache.absolute(), progress)
+    except ImportError as error:
+        raise BuildError(
+            f"{recipe.model.id}: its build needs the package {error.name}: install requirements/serve.txt, or "
+            "take the folder of a build that was finished elsewhere"
+        ) from error
     except OSError as error:
         raise BuildError(f"{error.filename or cache}: {error.strerror}") from error
+
+
+def plan(recipe: Recipe, progress: Progress, templates: Path = TEMPLATES, examples: Path = EXAMPLES) -> Step:
+    """The last step of the recipe's build, which needs all others. Runs nothing but, for a GGUF file that the
+    recipe does not pin, its digest. Raises BuildError as ``build``."""
+    # Imported here: a machine has what the one target needs, and often not what the other does.
+    if isinstance(recipe.engine, TensorRtLlmEngine):
+        from build_engines.targets import tensorrtllm
+
+        return tensorrtllm.plan(recipe, templates, examples)
+    from build_engines.sources import source_digest
+    from build_engines.targets import openvino
+
+    return openvino.plan(recipe, source_digest(openvino.source_of(recipe), progress), templates)
+
+
+def _named(last: Step, name: str) -> Step:
+    found = {step.name: step for step in last.order()}
+    if name not in found:
+        raise BuildError(f"there is no step {name!r}; there are {', '.join(found)}")
+    return found[name]
 
 
 def find_builds(cache: Path) -> list[Build]:

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from build_engines.causes import likely_cause
 from build_engines.recipe import BuildError
 
 _LEASH = Path(__file__).resolve().with_name("leash.py")
 _SHOWN_LINES = 12
+_READ_BYTES = 1 << 20  # of a log's end
 _POLL_SECONDS = 0.2
 
 
@@ -34,7 +36,7 @@ def run_child(
     """Runs a program to its end. ``log`` takes what it writes; ``poll`` is called five times a second.
 
     environment: variables added to this process's own. Raises ChildError when the program cannot be started,
-    fails or is killed.
+    fails or is killed; the message has the likely cause where the log or the signal tells one.
     """
     leash = [sys.executable, "-I", str(_LEASH), str(os.getpid())]
     with log.open("wb") as output:
@@ -51,7 +53,7 @@ def run_child(
             process.kill()
             process.wait()
     if process.returncode:
-        raise ChildError(f"{name} {_ending(process.returncode)}:\n{_tail(log)}")
+        raise ChildError(f"{name} {_ending(process.returncode)}:\n{_tail(log)}{_cause(log, process.returncode)}")
 
 
 def _wait(process: subprocess.Popen[bytes], poll: Callable[[], None] | None) -> None:
@@ -69,5 +71,17 @@ def _ending(code: int) -> str:
 
 
 def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = _written(log).strip().splitlines()
     return "\n".join(lines[-_SHOWN_LINES:]) or "(it wrote nothing)"
+
+
+def _cause(log: Path, code: int) -> str:
+    cause = likely_cause(_written(log), code)
+    return f"\nLikely cause: {cause}" if cause else ""
+
+
+def _written(log: Path) -> str:
+    """The end of the log, as much as may matter."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _READ_BYTES))
+        return file.read().decode(errors="replace")

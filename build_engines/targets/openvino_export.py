@@ -26,7 +26,7 @@ def export(source: Path, tokenizer: Path, target: Path) -> None:
         openvino.save_model(model, target / f"{name}.xml")
     # The pipeline leaves the model beside the file it is given.
     link = target / "model.gguf"
-    link.symlink_to(source)
+    link.symlink_to(source.resolve())
     openvino_genai.LLMPipeline(str(link), openvino_genai.Tokenizer(str(target)), "CPU", enable_save_ov_model=True)
     link.unlink()
     # It only logs a failure to save, a full disk for example; reading checks the sizes.

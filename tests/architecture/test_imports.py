@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("proxy", "launcher", "build_engines", "model_repository")
+PACKAGES = ("proxy", "launcher", "build_engines", "model_repository", "deploy")
 
 LEAVES = {"proxy.generation", "proxy.events", "proxy.errors"}
 
@@ -27,8 +27,8 @@ OURS = {
 }
 # Libraries -> the only places that may import them.
 LIBRARIES = {
-    "grpc": ("proxy.engines", "launcher.triton"),
-    "tritonclient": ("proxy.engines", "launcher.triton"),
+    "grpc": ("proxy.engines", "launcher.triton", "deploy.one_token"),
+    "tritonclient": ("proxy.engines", "launcher.triton", "deploy.one_token"),
     "numpy": ("proxy.engines", "model_repository", "build_engines"),
     "transformers": ("proxy.prompt", "build_engines"),
     "tokenizers": ("proxy.prompt", "build_engines"),
@@ -77,11 +77,11 @@ def test_a_module_imports_only_what_its_layer_may(name: str, path: Path) -> None
             }
             assert not wrong, f"{name} may import of ours only {sorted(allowed) or 'nothing'}"
     if within(name, "proxy"):
-        foreign = {use for use in uses if use.split(".")[0] in ("launcher", "model_repository")}
+        foreign = {use for use in uses if use.split(".")[0] in ("launcher", "model_repository", "deploy")}
         builds = {use for use in uses if within(use, "build_engines")} - {"build_engines"}
         assert not foreign
         assert all(within(use, "build_engines.recipe") for use in builds)
-    if not within(name, "launcher"):
+    if not within(name, "launcher") and name != "deploy.cpu":
         assert not {use for use in uses if within(use, "launcher")}, "nobody imports the launcher"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("proxy", "launcher", "build_engines", "model_repository", "benchmarks")
+PACKAGES = ("proxy", "launcher", "build_engines", "model_repository", "deploy", "benchmarks")
 NO_NOUNS = {"utils", "util", "common", "helpers", "helper", "manager", "handler", "misc"}
 
 

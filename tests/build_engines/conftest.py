@@ -13,6 +13,7 @@ from build_engines.targets import openvino
 def smollm2_gguf(built_model: Path) -> Path:
     """The GGUF file the default model was built from."""
     recipe = load_manifest(built_model).recipe
-    assert recipe.source.sha256 is not None
-    tokenizer = openvino.plan(recipe, recipe.source.sha256, TEMPLATES).needs[0]
+    digest = openvino.source_of(recipe).sha256
+    assert digest is not None
+    tokenizer = openvino.plan(recipe, digest, TEMPLATES).needs[0]
     return tokenizer.needs[0].folder(built_model.parents[1]) / "model.gguf"

@@ -249,7 +249,7 @@ def test_the_command_builds_a_recipe_file(tmp_path: Path, capsys: pytest.Capture
 
 def test_the_command_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "no.gguf"), "--cache", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/no.gguf: cannot be read")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/no.gguf: there is no such file")
 
 
 @pytest.mark.parametrize(

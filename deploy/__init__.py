@@ -1,0 +1,1 @@
+"""What the images run: the server's entrypoint, its health check, and the steps that make an image."""
