@@ -41,7 +41,8 @@ class _Api(FastAPI):
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
-    """The application. engine: in place of the Triton that the settings name; the application closes it.
+    """The application; ``app.state.services`` is what it stands on. engine: in place of the Triton that the
+    settings name; the application closes it.
 
     Raises NotServable for settings that cannot be served, and what ``load_catalog`` raises.
     """
@@ -51,7 +52,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             raise NotServable("no Triton to talk to: set FORII_TRITON to HOST:PORT of its gRPC port")
         engine = TritonEngine(settings.triton)
     pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prompt")
-    services = Services(settings, load_catalog(settings.models, pool), engine, Metrics())
+    services = Services(settings, load_catalog(settings.models, pool), engine, Metrics(), pool)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +70,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         middleware=middleware,
         redirect_slashes=False,
     )
+    app.state.services = services
     for prefix in _PREFIXES:
         app.include_router(chat_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])

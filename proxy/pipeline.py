@@ -25,7 +25,6 @@ from .choice import Choice
 from .engines.base import Engine
 from .errors import ContextLengthExceeded
 from .events import Done, Event
-from .formats.parser import FORMATS
 from .generation import Generation
 from .merge import merge
 from .metrics import RequestMetrics
@@ -116,8 +115,7 @@ class Answer:
         self._metrics = metrics
         stops = StopStrings(stop)
         self._choices = [
-            Choice(model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs)
-            for _ in generations
+            Choice(model.prompter.tokenizer, stops, model.parser(), log_probs=head.log_probs) for _ in generations
         ]
 
     @property

@@ -43,8 +43,8 @@ class Transport:
 
     @cached_property
     def _infer(self) -> grpc.aio.UnaryStreamMultiCallable[pb.ModelInferRequest, pb.ModelStreamInferResponse]:
-        # ModelStreamInfer takes a stream of requests. One request and the end of the stream are the same bytes as a
-        # unary call, which gRPC sends in one go, without a task of its own that feeds the stream.
+        # ModelStreamInfer takes a stream of requests. One request and the end of the stream are the same bytes as
+        # a unary call, which gRPC sends in one go, without a task of its own that feeds the stream.
         return self._channel.unary_stream(
             _SERVICE + "ModelStreamInfer",
             request_serializer=pb.ModelInferRequest.SerializeToString,

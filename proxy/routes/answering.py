@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import ExitStack
 from typing import Protocol
 
 from starlette.responses import Response
@@ -30,7 +31,7 @@ class _Sender(Protocol):
 
 class AnswerResponse(Response):
     """Runs the answer when the server asks for the response. usage_mode: how a stream reports usage; None asks for
-    a whole answer."""
+    a whole answer. used: closed when the answer is over."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class AnswerResponse(Response):
         metrics: RequestMetrics,
         settings: Settings,
         usage_mode: UsageMode | None,
+        used: ExitStack,
     ) -> None:
         super().__init__()
         self._answer = answer
@@ -46,6 +48,7 @@ class AnswerResponse(Response):
         self._metrics = metrics
         self._settings = settings
         self._usage_mode = usage_mode
+        self._used = used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.begin(self._answer.prompt_tokens, self._answer.samples)
@@ -66,6 +69,7 @@ class AnswerResponse(Response):
             status = CLIENT_GONE
         finally:
             await _end(work, gone)
+            self._used.close()
             self._metrics.end(status)
             self._log(status)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -61,19 +63,22 @@ def chat_router(services: Services) -> APIRouter:
     async def create(http: Request) -> Response:
         metrics = RequestMetrics(services.metrics)
         headers = AnswerHeaders(metrics.started)
-        try:
-            body = await read_body(http, services.settings.max_body_bytes)
-            request, ignored = parse(body, max_n=services.settings.max_n)
-            headers.mark_parsed(ignored)
-            model = services.catalog.find(request.model)
-            metrics.model = model.id
-            headers.mark_found(model.id)
-            answer = await prepare(request, model, services.engine, metrics)
-        except ForiiError as error:
-            metrics.refuse(error.status)
-            return error_response(error, headers.now())
-        headers.mark_prepared(answer.prompt_tokens)
-        return AnswerResponse(answer, headers, metrics, services.settings, _usage_mode(request))
+        # The model is in use until the answer is over, or at once if there is none.
+        with ExitStack() as used:
+            try:
+                body = await read_body(http, services.settings.max_body_bytes)
+                request, ignored = parse(body, max_n=services.settings.max_n)
+                headers.mark_parsed(ignored)
+                model = used.enter_context(services.catalog.use(request.model))
+                metrics.model = model.id
+                headers.mark_found(model.id)
+                answer = await prepare(request, model, services.engine, metrics)
+            except ForiiError as error:
+                metrics.refuse(error.status)
+                return error_response(error, headers.now())
+            headers.mark_prepared(answer.prompt_tokens)
+            usage_mode = _usage_mode(request)
+            return AnswerResponse(answer, headers, metrics, services.settings, usage_mode, used.pop_all())
 
     return router
 

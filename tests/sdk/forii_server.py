@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx2
@@ -25,10 +25,11 @@ _END_SECONDS = 20.0
 
 
 class ForiiServer:
-    """cache: where builds are. folder: gets the output (``output.txt``) and ``tmp/``, the temporary folder of
-    every process of the server, by which they and their shared memory can be told from others'."""
+    """cache: where builds are. models: what to serve, the default model if none. folder: gets the output
+    (``output.txt``) and ``tmp/``, the temporary folder of every process of the server, by which they and their
+    shared memory can be told from others'."""
 
-    def __init__(self, cache: Path, folder: Path) -> None:
+    def __init__(self, cache: Path, folder: Path, models: Sequence[str] = ()) -> None:
         self._tmp = folder / "tmp"
         self._tmp.mkdir(parents=True)
         self._output = folder / "output.txt"
@@ -36,7 +37,7 @@ class ForiiServer:
         command = [str(Path(sys.executable).parent / "forii"), "serve", "--port", "0", "--cache", str(cache)]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, *_elsewhere()],
+                [*command, *_elsewhere(), *(word for model in models for word in ("--model", model))],
                 cwd=folder,
                 env=os.environ | {"TMPDIR": str(self._tmp), "COLUMNS": "200"},
                 stdin=subprocess.DEVNULL,
