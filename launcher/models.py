@@ -32,6 +32,6 @@ def find_build(name: str, cache: Path, progress: Progress) -> Path:
         return build(recipe, cache, progress)
     except ModuleNotFoundError as error:
         raise RecipeError(
-            f"building {name!r} needs the package {error.name}: install requirements/serve.txt, or give the folder of "
-            "a build that was finished elsewhere (MODEL=FOLDER, --model FOLDER)"
+            f"building {name!r} needs the package {error.name}: install requirements/serve.txt, or give the "
+            "folder of a build that was finished elsewhere (MODEL=FOLDER, --model FOLDER)"
         ) from error
