@@ -27,8 +27,8 @@ check: .venv/dev.done  ## Lint, types, import rules, sizes
 	$(BIN)/mypy model_repository/python/*.py
 	$(BIN)/pytest -q tests/architecture
 
-bench: .venv/serve.done  ## What the proxy costs per token and per request
-	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.line
+bench: .venv/serve.done  ## What the proxy costs per token and per request; writes benchmarks/results.md
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks
 
 clean:  ## Remove the environment and caches of the tools
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,15 +1,13 @@
 """The proxy's own work for a stream: the line from ChatRequest to event bytes, without HTTP and without gRPC.
 
 A scripted engine in the process hands out one token at a time; beside it, in the same run, the floor: an async
-generator that hands out ready-made events. Prints a Markdown table::
+generator that hands out ready-made events. Makes a Markdown table::
 
     | what | µs | floors |
 """
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
 from collections.abc import AsyncGenerator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +15,6 @@ from pathlib import Path
 
 import orjson
 
-from build_engines.build import build
-from build_engines.progress import Silent
-from build_engines.shipped import find_recipe
 from proxy.engines.scripted import ScriptedEngine
 from proxy.generation import Generation, Tokens
 from proxy.metrics import Metrics, RequestMetrics
@@ -27,7 +22,6 @@ from proxy.models import ServedModel, load_catalog
 from proxy.openai.request import parse
 from proxy.openai.sse import SseEncoder
 from proxy.pipeline import prepare
-from proxy.settings import Settings
 
 TOKENS = 4000
 ROUNDS = 5
@@ -86,12 +80,7 @@ async def measure(folder: Path) -> list[tuple[str, float, float]]:
     return [(what, seconds * 1e6, seconds / floor) for what, seconds in rows]
 
 
-def main() -> None:
-    folder = build(find_recipe("forii/smollm2-135m"), Settings().cache, Silent())
-    sys.stdout.write("| what | µs of CPU | floors |\n|---|---|---|\n")
-    for what, microseconds, floors in asyncio.run(measure(folder)):
-        sys.stdout.write(f"| {what} | {microseconds:.2f} | {floors:.0f} |\n")
-
-
-if __name__ == "__main__":
-    main()
+def table(rows: list[tuple[str, float, float]]) -> str:
+    """The rows as Markdown."""
+    lines = [f"| {what} | {microseconds:.2f} | {floors:.0f} |\n" for what, microseconds, floors in rows]
+    return "".join(["| what | µs of CPU | floors |\n|---|---|---|\n", *lines])

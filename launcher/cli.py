@@ -29,13 +29,18 @@ Cache = Annotated[
 ]
 
 
+ServerPort = Annotated[
+    int | None, typer.Option(help="Port of the `forii serve` to change. [env: FORII_PORT; default: 8080]")
+]
+
+
 @app.command()
 def serve(
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="What to serve: a shipped recipe's id, a recipe file (.toml), a GGUF file, or the folder of a "
-            "finished build. [env: FORII_MODEL; default: forii/smollm2-135m]"
+            "finished build; give it again for each further model. [env: FORII_MODEL; default: forii/smollm2-135m]"
         ),
     ] = None,
     host: Annotated[
@@ -58,9 +63,8 @@ def serve(
     from launcher.serving import serve as run
 
     with _told():
-        settings = _settings(model=model, host=host, port=port, triton=triton, cache=cache)
-        # What is named on the command line is what is served, whatever the settings list.
-        run(settings.model_copy(update={"models": ()}) if model else settings, Console())
+        given = _settings(model=model or None, host=host, port=port, triton=triton, cache=cache)
+        run(given.model_copy(update={"models": ()}) if model else given, Console())
 
 
 @app.command()
@@ -144,7 +148,44 @@ def list_models(cache: Cache = None) -> None:
         Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
-def _settings(**given: str | int | Path | None) -> Settings:
+@models_app.command("load")
+def load_model(
+    model: Annotated[
+        str, typer.Argument(help="A shipped recipe's id, a recipe file (.toml), a GGUF file, or a finished build.")
+    ],
+    port: ServerPort = None,
+    cache: Cache = None,
+) -> None:
+    """Serve one more model from the `forii serve` that runs, without a restart; build it first if need be.
+
+    It is gone again when that `forii serve` ends.
+    """
+    from launcher.build_progress import BuildProgress
+    from launcher.control import ask
+    from launcher.models import find_build
+
+    with _told():
+        settings = _settings(port=port, cache=cache)
+        with BuildProgress(Console(stderr=True)) as progress:
+            build = find_build(model, settings.cache, progress)
+        typer.echo(f"{ask(settings.cache, settings.port, {'load': str(build.absolute())})} is served")
+
+
+@models_app.command("unload")
+def unload_model(
+    model: Annotated[str, typer.Argument(help="The model's id or alias.")],
+    port: ServerPort = None,
+    cache: Cache = None,
+) -> None:
+    """Stop serving a model from the `forii serve` that runs, once the answers that it is writing are done."""
+    from launcher.control import ask
+
+    with _told():
+        settings = _settings(port=port, cache=cache)
+        typer.echo(f"{ask(settings.cache, settings.port, {'unload': model})} is no longer served")
+
+
+def _settings(**given: str | int | Path | list[str] | None) -> Settings:
     """The settings, with what the command line says on top."""
     try:
         return Settings.model_validate({name: value for name, value in given.items() if value is not None})
@@ -168,12 +209,13 @@ def _fail(message: str) -> NoReturn:
 def _told() -> Iterator[None]:
     """Turns the errors that are a person's to mend into a message; anything else is a bug and shows itself."""
     from build_engines.recipe import BuildError
+    from launcher.control import NotChanged
     from launcher.triton import TritonError
     from proxy.prompt.tokenizer import UnknownTokenizer
 
     try:
         yield
-    except (BuildError, TritonError, NotServable, UnknownTokenizer) as error:
+    except (BuildError, TritonError, NotServable, NotChanged, UnknownTokenizer) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -1,13 +1,13 @@
 """The process between the launcher and tritonserver.
 
-In: a run folder with ``plan.json`` (see Plan) and ``repository/`` (one link per served model), and the reading
-end of a pipe as standard input. Out: a tritonserver that runs for as long as the launcher holds the other end
+In: a run folder with ``plan.json`` (see Plan) and the folders that repository.py fills, and the reading end of a
+pipe as standard input. Out: a tritonserver that runs for as long as the launcher holds the other end
 of that pipe and not a moment longer, however the launcher ends. Then the server's processes, its shared memory
 and the run folder are gone.
 
 The launcher writes a byte once the models are ready. From then on a server that dies is started again, and so
-is one that lost the process of a model (Triton goes on calling such a model ready). Before that byte, a server
-that dies ends the guard with status 1.
+is one that lost the process of a model (Triton goes on calling such a model ready); models that are just being
+loaded or unloaded may come and go. Before that byte, a server that dies ends the guard with status 1.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+KEPT = "kept"  # folder of a run: an empty file for each model whose process is looked after
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 _LOOK_EVERY = 0.25  # seconds between two looks at the server and its stubs
 _STEADY = 60.0  # seconds after which a server that dies is started again at once
@@ -60,7 +61,7 @@ class Guard:
 
     def __init__(self, folder: Path, plan: Plan, lock_fd: int, launcher_fd: int, signal_fd: int) -> None:
         self._plan = plan
-        self._repository = folder / "repository"
+        self._kept = folder / KEPT
         self._lock_fd = lock_fd
         self._launcher_fd = launcher_fd
         self._signal_fd = signal_fd
@@ -92,8 +93,8 @@ class Guard:
                 if first and self._was_ready:
                     server.mark_loaded()
                 # While they load for the first time, Triton itself says best what is wrong with a model.
-                models = len(list(self._repository.iterdir())) if self._was_ready else 0
-                fault = server.fault(models)
+                kept = {path.name for path in self._kept.iterdir()} if self._was_ready else set()
+                fault = server.fault(kept)
         finally:
             server.end()
         return fault
@@ -140,17 +141,18 @@ class Server:
             self.loaded = True
             self._remove_scratch()
 
-    def fault(self, models: int) -> str | None:
-        """What is wrong with the server, if anything. models: how many processes of models it is to have, now or,
-        where it has not had as many yet, soon."""
+    def fault(self, models: set[str]) -> str | None:
+        """What is wrong with the server, if anything. models: those that it is to have a process of, now or, where
+        it has not had them all yet, soon."""
         status = self._process.poll()
         if status is not None:
             return f"tritonserver ended with {_named(status)}"
-        if len(_children(self._process.pid)) >= models:
+        missing = models - _models_of(self._process.pid)
+        if not missing:
             if models:
                 self.mark_loaded()
         elif self.loaded:
-            return "the process of a model died"
+            return f"the process of a model died ({', '.join(sorted(missing))})"
         elif time.monotonic() > self._load_until:
             return f"the models did not start within {_LOAD_LIMIT:.0f} s"
         return None
@@ -200,15 +202,16 @@ def _dies_with(lifeline: int) -> Callable[[], None]:
     return prepare
 
 
-def _children(parent: int) -> set[int]:
-    """The living child processes of a process."""
+def _models_of(server: int) -> set[str]:
+    """The models that a server has a living process of: its children ``stub .../<model>/1/model.py ...``."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended meanwhile
             # pid (name) state ppid ...; the name may hold spaces and brackets
             state, ppid = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(ppid) == parent and state != "Z":
-                found.add(int(folder.name))
+            if int(ppid) == server and state != "Z":
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+                found |= {Path(word).parts[-3] for word in words if word.endswith("/model.py")}
     return found
 
 

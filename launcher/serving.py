@@ -26,14 +26,17 @@ from rich.text import Text
 from build_engines.recipe import load_manifest
 from launcher import machine
 from launcher.build_progress import BuildProgress
+from launcher.control import Control, ControlSocket
 from launcher.models import find_build
+from launcher.remote import RemoteTriton
 from launcher.triton import EmbeddedTriton, TritonError
 from proxy.app import create_app
 from proxy.drain import Drain
-from proxy.engines.triton import TritonEngine
 from proxy.interpreter import calm
 from proxy.logs import configure
 from proxy.settings import NotServable, Settings
+
+Triton = EmbeddedTriton | RemoteTriton
 
 _TRITON_READY_SECONDS = 180.0
 # Above what proxies keep idle connections for, so that none sends a request on one that is just being closed.
@@ -53,12 +56,12 @@ def serve(settings: Settings, console: Console) -> None:
         raise NotServable("\n".join(problems))
     with _listen(settings.host, settings.port) as listening:
         with BuildProgress(console) as progress:
-            names = [str(folder) for folder in settings.models] or [settings.model]
+            names = [str(folder) for folder in settings.models] or settings.model
             builds = tuple(find_build(name, settings.cache, progress) for name in names)
-        with _triton(settings, builds, console) as (address, running):
-            served = settings.model_copy(update={"triton": address, "models": builds})
+        with _triton(settings, builds, console) as triton:
+            served = settings.model_copy(update={"triton": triton.grpc_address, "models": builds})
             configure(settings.log_level)
-            _run(served, listening, lambda: _banner(served, listening, console), running)
+            _run(served, listening, lambda: _banner(served, listening, console), triton)
 
 
 def _check_tls(settings: Settings) -> None:
@@ -74,11 +77,8 @@ def _check_tls(settings: Settings) -> None:
         ) from error
 
 
-def _run(
-    settings: Settings, listening: socket.socket, when_up: Callable[[], None], running: Callable[[], bool]
-) -> None:
-    """Serves for as long as running says that there is somebody to serve from. Raises TritonError when there is
-    not."""
+def _run(settings: Settings, listening: socket.socket, when_up: Callable[[], None], triton: Triton) -> None:
+    """Serves for as long as there is somebody to serve from. Raises TritonError when there is not."""
     drain = Drain()
     app = create_app(settings, drain=drain)
     calm()
@@ -93,8 +93,9 @@ def _run(
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    _Server(config, drain, settings.drain_seconds, when_up, running).run(sockets=[listening])
-    if not running():
+    control = ControlSocket(Control(app.state.services, triton), settings.cache, listening.getsockname()[1])
+    _Server(config, drain, settings.drain_seconds, when_up, triton, control).run(sockets=[listening])
+    if not triton.running:
         raise TritonError("the guard of tritonserver was killed; start `forii serve` again")
 
 
@@ -108,17 +109,20 @@ class _Server(uvicorn.Server):
         drain: Drain,
         drain_seconds: float,
         when_up: Callable[[], None],
-        running: Callable[[], bool],
+        triton: Triton,
+        control: ControlSocket,
     ) -> None:
         super().__init__(config)
         self._drain = drain
         self._drain_seconds = drain_seconds
         self._drained_since = 0.0
         self._when_up = when_up
-        self._running = running
+        self._triton = triton
+        self._control = control
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        await self._control.open()
         self._when_up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -129,7 +133,7 @@ class _Server(uvicorn.Server):
             self._drain.begin()
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or not self._running() or self._drained()
+        return await super().on_tick(counter) or not self._triton.running or self._drained()
 
     def _drained(self) -> bool:
         if not self._drain.begun:
@@ -140,6 +144,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Cuts off what still runs, in words, before uvicorn closes the connections."""
+        self._control.close()
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
@@ -167,18 +172,16 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _triton(
-    settings: Settings, builds: tuple[Path, ...], console: Console
-) -> Iterator[tuple[str, Callable[[], bool]]]:
-    """The gRPC address of the Triton to talk to, our own if the settings name none, and whether it is kept
-    running."""
+def _triton(settings: Settings, builds: tuple[Path, ...], console: Console) -> Iterator[Triton]:
+    """The Triton to talk to, our own if the settings name none."""
     if settings.triton is not None:
-        if not asyncio.run(_answers(settings.triton, builds)):
+        remote = RemoteTriton(settings.triton)
+        if not all(map(remote.serves, builds)):
             console.print(
                 f"{settings.triton} does not serve the model yet; until it does, requests fail with 503.",
                 style="yellow",
             )
-        yield settings.triton, lambda: True
+        yield remote
         return
     triton = EmbeddedTriton(
         builds,
@@ -190,16 +193,7 @@ def _triton(
         with console.status("Starting Triton"):
             triton.wait_ready(_TRITON_READY_SECONDS)
         console.print(f"Triton: gRPC {triton.grpc_address}, metrics {triton.metrics_url}", style="dim")
-        yield triton.grpc_address, lambda: triton.running
-
-
-async def _answers(address: str, builds: tuple[Path, ...]) -> bool:
-    engine = TritonEngine(address)
-    names = [load_manifest(build).triton_model for build in builds]
-    try:
-        return all([await engine.ready(name) for name in names])
-    finally:
-        await engine.close()
+        yield triton
 
 
 def _banner(settings: Settings, listening: socket.socket, console: Console) -> None:

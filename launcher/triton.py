@@ -21,10 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import grpc
-from tritonclient.grpc import service_pb2, service_pb2_grpc
-
 from launcher.guard import Plan, remove_regions
+from launcher.repository import Repository
+from launcher.repository import TritonError as TritonError
 
 _HOST = "127.0.0.1"
 _RUN_PREFIX = "forii-run-"
@@ -33,10 +32,6 @@ _LOG_LINES = 15  # of the log that a failure shows
 _LOG_LIMIT = 10 * 1024 * 1024  # bytes, above which a log is put aside
 _CHATTER = re.compile(r"I\d{4} |[|+]|\s*$")  # how log lines begin that tell nothing of a failure
 _STOP_LIMIT = 15.0  # seconds for the guard to end
-
-
-class TritonError(RuntimeError):
-    """tritonserver cannot be started or did not become ready; the message says why and shows the log's end."""
 
 
 class EmbeddedTriton:
@@ -108,7 +103,8 @@ class EmbeddedTriton:
         """
         guard = self._started()
         deadline = time.monotonic() + timeout
-        while not self._ready():
+        names = [model.name for model in self._models]
+        while not self._repository.ready(names):
             if guard.poll() is not None:
                 raise TritonError(f"tritonserver could not start\n{self._log_end()}")
             if time.monotonic() > deadline:
@@ -121,6 +117,16 @@ class EmbeddedTriton:
             guard.stdin.flush()
         except BrokenPipeError:
             raise TritonError(f"the guard of tritonserver was killed\n{self._log_end()}") from None
+
+    def load(self, build: Path) -> None:
+        """Adds the models of a build to those that run. Raises TritonError if one of them cannot be served."""
+        for model in _model_folders([build]):
+            self._repository.load(model)
+
+    def unload(self, build: Path) -> None:
+        """Ends the models of a build, and with an error what still runs on them. Raises TritonError."""
+        for model in _model_folders([build]):
+            self._repository.unload(model.name)
 
     def stop(self) -> None:
         """Ends the server and waits until nothing is left of it. Does nothing if it does not run."""
@@ -158,17 +164,17 @@ class EmbeddedTriton:
         shutil.copytree(root / "backends" / "python", backend, ignore=shutil.ignore_patterns("__pycache__"))
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         shutil.copy(root / "python_backend_stubs" / version / "triton_python_backend_stub", backend)
-        repository = folder / "repository"
-        repository.mkdir()
+        self._repository = Repository(folder, self.grpc_address)
         for model in self._models:
-            (repository / model.name).symlink_to(model)
+            self._repository.link(model)
+            self._repository.keep(model.name)
         self._log_start = _ready_log(self._log_path)
         argv = [str(root / "bin" / "tritonserver"), *self._options(folder)]
         Plan(argv, _environment(root), str(self._log_path), folder.name).write(folder)
 
     def _options(self, folder: Path) -> list[str]:
         return [
-            f"--model-repository={folder / 'repository'}",
+            f"--model-repository={self._repository.folder}",
             f"--backend-directory={folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={folder.name}",
             "--model-control-mode=explicit",
@@ -181,17 +187,6 @@ class EmbeddedTriton:
             f"--metrics-port={self._metrics_port}",
             "--allow-gpu-metrics=false",
         ]
-
-    def _ready(self) -> bool:
-        with grpc.insecure_channel(self.grpc_address) as channel:
-            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-            try:
-                return all(
-                    stub.ModelReady(service_pb2.ModelReadyRequest(name=model.name), timeout=5).ready
-                    for model in self._models
-                )
-            except grpc.RpcError:  # not listening yet
-                return False
 
     def _log_end(self) -> str:
         with open(self._log_path, encoding="utf-8", errors="replace") as log:

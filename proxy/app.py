@@ -60,8 +60,8 @@ class _Api(FastAPI):
 
 
 def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | None = None) -> FastAPI:
-    """The application. engine: in place of the Triton that the settings name; the application closes it. drain: by
-    which whoever runs the application can begin its end.
+    """The application; ``app.state.services`` is what it stands on. engine: in place of the Triton that the
+    settings name; the application closes it. drain: by which whoever runs the application can begin its end.
 
     Raises NotServable for settings that cannot be served, and what ``load_catalog`` raises.
     """
@@ -88,6 +88,7 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
         middleware=_middleware(settings, drain or Drain()),
         redirect_slashes=False,
     )
+    app.state.services = services
     for prefix in _PREFIXES:
         app.include_router(chat_router(services), prefix=prefix, tags=["inference"])
         app.include_router(completions_router(services), prefix=prefix, tags=["inference"])

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from build_engines.recipe import Manifest, load_manifest
 
 from .errors import ModelNotFound
+from .formats.parser import FORMATS, Parser
 from .prompt.prompt import Prompter
+from .settings import NotServable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """One model. created: Unix time of its build."""
+    """One model. build: the folder of its build. parser: makes one for each sample. created: Unix time of the
+    build."""
 
+    build: Path
     manifest: Manifest
     prompter: Prompter
+    parser: Callable[[], Parser]
     created: int
 
     @property
@@ -32,38 +40,91 @@ class ServedModel:
 
 
 class Catalog:
-    """The models by id and alias. Raises ValueError if two of them want the same name."""
+    """The models by id and alias, which may change while requests run: a request keeps the model that it found.
+
+    Belongs to one event loop. Raises NotServable if two models want the same name.
+    """
 
     def __init__(self, models: Iterable[ServedModel]) -> None:
-        self.models = tuple(models)
+        self.models: tuple[ServedModel, ...] = ()
         self._by_name: dict[str, ServedModel] = {}
-        for model in self.models:
-            for name in (model.id, *model.manifest.recipe.model.aliases):
-                if name in self._by_name:
-                    raise ValueError(f"two of the served models are called {name!r}; rename one in its recipe")
-                self._by_name[name] = model
+        self._uses: Counter[ServedModel] = Counter()
+        self._unused: dict[ServedModel, asyncio.Event] = {}
+        for model in models:
+            self.add(model)
+
+    def add(self, model: ServedModel) -> None:
+        """Serves one more model. Raises NotServable if one of its names is taken."""
+        self.check_free(model)
+        self.models = (*self.models, model)
+        self._by_name |= dict.fromkeys(_names(model), model)
+
+    def check_free(self, model: ServedModel) -> None:
+        """Raises NotServable if one of the model's names is taken."""
+        for name in _names(model):
+            if name in self._by_name:
+                raise NotServable(f"two of the served models are called {name!r}; rename one in its recipe")
+
+    def remove(self, model: ServedModel) -> None:
+        """Nobody finds the model any more; those who use it go on."""
+        self.models = tuple(one for one in self.models if one is not model)
+        for name in _names(model):
+            del self._by_name[name]
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[ServedModel]:
+        """The model, which is in use until the block ends. Raises ModelNotFound."""
+        model = self.find(name)
+        self._uses[model] += 1
+        try:
+            yield model
+        finally:
+            self._uses[model] -= 1
+            if not self._uses[model] and model in self._unused:
+                self._unused[model].set()
+
+    async def unused(self, model: ServedModel) -> None:
+        """Returns when nobody uses the model, which was removed."""
+        if self._uses[model]:
+            self._unused[model] = asyncio.Event()
+            await self._unused[model].wait()
+            del self._unused[model]
+        del self._uses[model]
 
     def find(self, name: str) -> ServedModel:
         """Raises ModelNotFound."""
         try:
             return self._by_name[name]
         except KeyError:
-            served = ", ".join(model.id for model in self.models)
+            served = ", ".join(model.id for model in self.models) or "nothing"
             raise ModelNotFound(
                 f"The model {name[:128]!r} is not served here; served: {served}.", "model"
             ) from None
 
 
 def load_catalog(builds: Sequence[Path], pool: ThreadPoolExecutor) -> Catalog:
-    """builds: folders with a manifest.json. Raises RecipeError if one holds no finished build, UnknownTokenizer if
-    its tokenizer cannot be read."""
-    return Catalog(_load(build, pool) for build in builds)
+    """builds: folders with a manifest.json. pool: see Prompter. Raises NotServable if two models want one name,
+    and what ``load_model`` raises."""
+    return Catalog(load_model(build, pool) for build in builds)
 
 
-def _load(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
+def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
+    """Raises RecipeError if the folder holds no finished build, UnknownTokenizer if its tokenizer cannot be read,
+    NotServable if no parser reads its format."""
     manifest = load_manifest(build)
+    written = manifest.recipe.model.format
+    if written not in FORMATS:
+        raise NotServable(
+            f"{build}: no parser reads the format {written!r}; there are {', '.join(sorted(FORMATS))}"
+        )
     return ServedModel(
+        build=build,
         manifest=manifest,
         prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
+        parser=FORMATS[written],
         created=int((build / "manifest.json").stat().st_mtime),
     )
+
+
+def _names(model: ServedModel) -> tuple[str, ...]:
+    return model.id, *model.manifest.recipe.model.aliases

@@ -27,7 +27,6 @@ from .engines.base import Engine
 from .errors import InvalidRequest, UnsupportedParameter
 from .events import Done, Event
 from .fitting import Fitted, fit
-from .formats.parser import FORMATS
 from .generation import Generation
 from .merge import merge
 from .metrics import RequestMetrics
@@ -135,7 +134,7 @@ class Answer:
         start = len(fitted.opening.content or "") if fitted.opening else 0
         stops = StopStrings(stop)
         self._choices = [
-            Choice(model.prompter.tokenizer, stops, FORMATS["plain"](), log_probs=head.log_probs, start=start)
+            Choice(model.prompter.tokenizer, stops, model.parser(), log_probs=head.log_probs, start=start)
             for _ in generations
         ]
 

@@ -4,13 +4,15 @@ defaults. Nothing else in the project reads the environment."""
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -30,17 +32,24 @@ def _address(text: str) -> str:
     return text
 
 
+def _one_or_more(value: object) -> object:
+    """One text, or several as a list, which is written as JSON in the environment."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else (value,)
+
+
 def _default_cache() -> Path:
     return Path.home() / ".cache" / "forii"
 
 
 class Settings(BaseSettings):
     """host, port: where the proxy listens. api_key: what clients must send; a must off loopback. cache: where
-    builds are kept. model: what `forii serve` serves: a recipe's id, a recipe file or a GGUF file. triton:
-    HOST:PORT of a Triton's gRPC port; if not set, `forii serve` starts its own. models: folders of finished
-    builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks free
-    ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds: how long
-    a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
+    builds are kept. model: what `forii serve` serves, one or a list: recipes' ids, recipe files or GGUF files.
+    triton: HOST:PORT of a Triton's gRPC port; if not set, `forii serve` starts its own. models: folders of
+    finished builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks
+    free ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds: how
+    long a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
     comment line. max_running: sequences in the engine at once, per model. max_waiting: requests that may wait
     for it, per model. request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how
     long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for
@@ -52,7 +61,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     api_key: Annotated[SecretStr, Field(min_length=1)] | None = None
     cache: Path = Field(default_factory=_default_cache)
-    model: str = "forii/smollm2-135m"
+    model: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_one_or_more), Field(min_length=1)] = (
+        "forii/smollm2-135m",
+    )
     models: tuple[Path, ...] = ()
     triton: Annotated[str, AfterValidator(_address)] | None = None
     triton_grpc_port: Annotated[int, Field(ge=0, le=65535)] = 0

@@ -61,8 +61,10 @@ class Transport:
         return channel
 
     @cached_property
-    def _infer(self) -> grpc.aio.StreamStreamMultiCallable[pb.ModelInferRequest, pb.ModelStreamInferResponse]:
-        return self._channel.stream_stream(
+    def _infer(self) -> grpc.aio.UnaryStreamMultiCallable[pb.ModelInferRequest, pb.ModelStreamInferResponse]:
+        # ModelStreamInfer takes a stream of requests. One request and the end of the stream are the same bytes as
+        # a unary call, which gRPC sends in one go, without a task of its own that feeds the stream.
+        return self._channel.unary_stream(
             _SERVICE + "ModelStreamInfer",
             request_serializer=pb.ModelInferRequest.SerializeToString,
             response_deserializer=pb.ModelStreamInferResponse.FromString,
@@ -70,7 +72,7 @@ class Transport:
 
     def stream(self, request: pb.ModelInferRequest) -> Call:
         """A stream of its own: cancelling it cancels this request alone. Iterating raises grpc.RpcError."""
-        call: Call = self._infer(iter([request]))
+        call: Call = self._infer(request)
         return call
 
     async def close(self) -> None:

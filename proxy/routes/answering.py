@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Protocol
 
 from starlette.responses import Response
@@ -34,7 +34,7 @@ class _Sender(Protocol):
 
 class AnswerResponse(Response):
     """Runs the answer when the server asks for the response. usage_mode: how a stream reports usage; None asks for
-    a whole answer. turn: in the line before the engine."""
+    a whole answer. turn: in the line before the engine. used: closed when the answer is over."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class AnswerResponse(Response):
         settings: Settings,
         usage_mode: UsageMode | None,
         turn: Turn,
+        used: ExitStack,
     ) -> None:
         super().__init__()
         self._answer = answer
@@ -52,6 +53,7 @@ class AnswerResponse(Response):
         self._settings = settings
         self._usage_mode = usage_mode
         self._turn = turn
+        self._used = used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sender = self._sender(send)
@@ -78,7 +80,8 @@ class AnswerResponse(Response):
             # Before the wait, which a server that stops may cut short.
             self._metrics.end(status)
             self._log(status)
-            await _end(work, gone)
+            with self._used:
+                await _end(work, gone)
 
     def _sender(self, send: Send) -> _Sender:
         if self._usage_mode is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
@@ -34,20 +35,24 @@ async def answer(http: Request, services: Services, parse: Parse) -> Response:
     """The answer, ready to run, or what is wrong with the request."""
     metrics = RequestMetrics(services.metrics)
     headers = AnswerHeaders(metrics.started)
-    try:
-        body = await read_body(http, services.settings.max_body_bytes)
-        request, ignored = await run(services.pool, len(body), partial(parse, body, max_n=services.settings.max_n))
-        headers.mark_parsed(ignored)
-        model = services.catalog.find(request.model)
-        metrics.model = model.id
-        headers.mark_found(model.id)
-        turn = services.admission.turn(model.id, client_of(http.scope), request.n)
-        ready = await prepare(request, model, services.engine, metrics, len(body))
-    except ForiiError as error:
-        metrics.refuse(error.status)
-        return error_response(error, headers.now())
-    headers.mark_prepared(ready.prompt_tokens, ready.truncated_tokens)
-    return AnswerResponse(ready, headers, metrics, services.settings, _usage_mode(request), turn)
+    # The model is in use until the answer is over, or at once if there is none.
+    with ExitStack() as used:
+        try:
+            body = await read_body(http, services.settings.max_body_bytes)
+            parsing = partial(parse, body, max_n=services.settings.max_n)
+            request, ignored = await run(services.pool, len(body), parsing)
+            headers.mark_parsed(ignored)
+            model = used.enter_context(services.catalog.use(request.model))
+            metrics.model = model.id
+            headers.mark_found(model.id)
+            turn = services.admission.turn(model.id, client_of(http.scope), request.n)
+            ready = await prepare(request, model, services.engine, metrics, len(body))
+        except ForiiError as error:
+            metrics.refuse(error.status)
+            return error_response(error, headers.now())
+        headers.mark_prepared(ready.prompt_tokens, ready.truncated_tokens)
+        usage_mode = _usage_mode(request)
+        return AnswerResponse(ready, headers, metrics, services.settings, usage_mode, turn, used.pop_all())
 
 
 def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:

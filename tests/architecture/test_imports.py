@@ -27,8 +27,8 @@ OURS = {
 }
 # Libraries -> the only places that may import them.
 LIBRARIES = {
-    "grpc": ("proxy.engines", "launcher.triton", "deploy.one_token"),
-    "tritonclient": ("proxy.engines", "launcher.triton", "deploy.one_token"),
+    "grpc": ("proxy.engines", "launcher.repository", "deploy.one_token"),
+    "tritonclient": ("proxy.engines", "launcher.repository", "deploy.one_token"),
     "numpy": ("proxy.engines", "model_repository", "build_engines"),
     "transformers": ("proxy.prompt", "build_engines"),
     "tokenizers": ("proxy.prompt", "build_engines"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from launcher.triton import EmbeddedTriton, TritonError
 from tests.model_repository.client import Reply, TokenClient
 
 MODEL = "played"
+LOOK_EVERY = 0.25  # seconds, the guard
 LAUNCHER = """
 import sys, time
 from pathlib import Path
@@ -76,6 +78,17 @@ def processes(name: str) -> dict[str, int]:
         if name in command and not gone:
             kind = "guard" if "launcher.guard" in command else "stub" if "backend_stub" in command else "server"
             found[kind] = process.pid
+    return found
+
+
+def stubs(name: str) -> list[psutil.Process]:
+    """The processes of models that have the name of a run folder in their command."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            command = " ".join(process.cmdline())
+            if name in command and "backend_stub" in command and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
     return found
 
 
@@ -149,6 +162,73 @@ def test_a_server_or_a_model_that_is_killed_comes_back_on_the_same_ports(
     # A server whose stub is killed may crash before the guard has looked.
     notes = [line for line in (run_root / "triton.log").read_text().splitlines() if " guard: " in line]
     assert [note.endswith("starting it again in 0 s") for note in notes] == [True], notes
+
+
+def scripted(folder: Path, name: str) -> Path:
+    """The folder of a build of the scripted model."""
+    values: dict[str, str | int] = {"context": 1000, "vocab_size": 100, "end_ids": "2", "pad_id": 2}
+    files = template_files(TEMPLATES, "scripted")
+    write_model_folder(files, {"triton_model": name, **values}, folder / "repository" / name)
+    return folder
+
+
+def test_a_model_comes_and_goes_while_another_answers(
+    triton: EmbeddedTriton, run_root: Path, tmp_path: Path
+) -> None:
+    """Its process starts and ends without being taken for a crash."""
+    guest = scripted(tmp_path / "guest", "guest")
+    server = processes(run_folder(run_root))["server"]
+    with TokenClient(triton.grpc_address, MODEL) as client, client.stream([5], 99_000) as stream:
+        replies = iter(stream)
+        for _ in range(2):
+            triton.load(guest)
+            with TokenClient(triton.grpc_address, "guest") as other:
+                assert other.ask([7, 8], 3).ids == [7, 8, 7]
+            with pytest.raises(TritonError, match="called guest"):
+                triton.load(guest)
+            triton.unload(guest)
+            with TokenClient(triton.grpc_address, "guest") as other:
+                assert "guest" in how_it_ends(iter(other.stream([7], 3)))
+        until = time.monotonic() + 4 * LOOK_EVERY
+        while time.monotonic() < until:
+            assert next(replies).ids == [5]
+    assert processes(run_folder(run_root))["server"] == server
+
+
+def test_a_model_that_was_loaded_later_is_looked_after_too(
+    triton: EmbeddedTriton, run_root: Path, tmp_path: Path
+) -> None:
+    triton.load(scripted(tmp_path / "guest", "guest"))
+    name = run_folder(run_root)
+    (victim,) = (process.pid for process in stubs(name) if "/guest/" in " ".join(process.cmdline()))
+    os.kill(victim, signal.SIGKILL)
+
+    def both() -> bool:
+        with TokenClient(triton.grpc_address, "guest") as client:
+            try:
+                return answers(triton.grpc_address) and client.ask([7], 2).ids == [7, 7]
+            except grpc.RpcError:
+                return False
+
+    wait_until(lambda: victim not in {process.pid for process in stubs(name)} and both())
+    assert "the process of a model died (guest)" in (run_root / "triton.log").read_text()
+
+
+def test_a_model_that_cannot_be_loaded_later_leaves_the_others_alone(
+    triton: EmbeddedTriton, run_root: Path, tmp_path: Path
+) -> None:
+    server = processes(run_folder(run_root))["server"]
+    guest = scripted(tmp_path / "guest", "guest")
+    model = guest / "repository/guest/1/model.py"
+    good = model.read_text()
+    model.write_text("raise RuntimeError('no weights here')\n")
+    with pytest.raises(TritonError, match="no weights here"):
+        triton.load(guest)
+    time.sleep(3 * LOOK_EVERY)
+    assert answers(triton.grpc_address)
+    model.write_text(good)
+    triton.load(guest)
+    assert processes(run_folder(run_root))["server"] == server
 
 
 def test_a_server_that_keeps_dying_is_started_less_and_less_often(triton: EmbeddedTriton, run_root: Path) -> None:

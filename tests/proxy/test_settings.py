@@ -25,8 +25,22 @@ def test_an_argument_beats_the_environment_which_beats_the_file(
     monkeypatch.setenv("FORII_PORT", "1002")
     monkeypatch.setenv("FORII_MAX_N", "6")
     settings = Settings(port=1003)
-    assert (settings.port, settings.max_n, settings.model) == (1003, 6, "a/b")
+    assert (settings.port, settings.max_n, settings.model) == (1003, 6, ("a/b",))
     assert settings.models == (Path("x"), Path("y"))
+
+
+@pytest.mark.parametrize(
+    ("given", "models"),
+    [("a/b", ("a/b",)), ('["a/b", "c.toml"]', ("a/b", "c.toml")), ("x[1].gguf", ("x[1].gguf",))],
+)
+def test_one_model_or_several(given: str, models: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORII_MODEL", given)
+    assert Settings().model == models
+
+
+def test_several_models_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "forii.toml").write_text('model = ["a/b", "c.toml"]\n')
+    assert Settings().model == ("a/b", "c.toml")
 
 
 def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +68,8 @@ def test_a_misspelt_key_in_the_file_is_an_error(tmp_path: Path) -> None:
         ("REQUEST_TIMEOUT_SECONDS", "0"),
         ("DRAIN_SECONDS", "-1"),
         ("CORS_ORIGINS", '["https://app.example/"]'),
+        ("MODEL", "[]"),
+        ("MODEL", "[not JSON"),
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_setting(

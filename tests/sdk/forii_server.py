@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx2
@@ -26,11 +26,14 @@ _END_SECONDS = 20.0
 
 
 class ForiiServer:
-    """cache: where builds are. folder: gets the output (``output.txt``) and ``tmp/``, the temporary folder of
-    every process of the server, by which they and their shared memory can be told from others'. trust: the
-    certificate to trust where it serves HTTPS. settings: as variables, ``drain_seconds="1"``."""
+    """cache: where builds are. models: what to serve, the default model if none. folder: gets the output
+    (``output.txt``) and ``tmp/``, the temporary folder of every process of the server, by which they and their
+    shared memory can be told from others'. trust: the certificate to trust where it serves HTTPS. settings: as
+    variables, ``drain_seconds="1"``."""
 
-    def __init__(self, cache: Path, folder: Path, *, trust: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self, cache: Path, folder: Path, models: Sequence[str] = (), *, trust: Path | None = None, **settings: str
+    ) -> None:
         self.verify = True if trust is None else ssl.create_default_context(cafile=trust)
         self._tmp = folder / "tmp"
         self._tmp.mkdir(parents=True)
@@ -39,7 +42,7 @@ class ForiiServer:
         command = [str(Path(sys.executable).parent / "forii"), "serve", "--port", "0", "--cache", str(cache)]
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, *_elsewhere()],
+                [*command, *_elsewhere(), *(word for model in models for word in ("--model", model))],
                 cwd=folder,
                 env=os.environ
                 | {"TMPDIR": str(self._tmp), "COLUMNS": "200"}
