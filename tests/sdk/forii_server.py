@@ -38,7 +38,7 @@ class ForiiServer:
             self.process = subprocess.Popen(
                 [*command, *_elsewhere()],
                 cwd=folder,
-                env=os.environ | {"TMPDIR": str(self._tmp), "COLUMNS": "200"},
+                env=_environment() | {"TMPDIR": str(self._tmp), "COLUMNS": "200"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -117,6 +117,11 @@ class ForiiServer:
                 if process.environ().get("TMPDIR") == str(self._tmp):
                     found.append(process)
         return found
+
+
+def _environment() -> dict[str, str]:
+    """This process's own, without what would set the server: a key or a model of the person who tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FORII_")}
 
 
 def _elsewhere() -> list[str]:
