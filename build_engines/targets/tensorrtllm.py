@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from build_engines import repository
@@ -71,7 +72,8 @@ def _engine_of(recipe: Recipe) -> TensorRtLlmEngine:
 
 def _fetch(source: object) -> Step:
     if isinstance(source, HuggingFaceSource):
-        return program_step("fetch", "the download", lambda folder, _: _download(source, folder))
+        download = program_step("fetch", "the download", lambda folder, _: _download(source, folder))
+        return replace(download, resumes=True)  # as hf does with what it finds in --local-dir
     if isinstance(source, FolderSource):
         digest = folder_digest(source.folder)
         return program_step(
