@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Count = Annotated[int, Field(ge=1)]
 Quantization = Literal["none", "fp8", "int4_awq", "int8_sq", "nvfp4"]
@@ -26,6 +27,18 @@ class Strict(BaseModel):
     """A table in which an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: object) -> object:
+        """Says more of an unknown key than pydantic does: which ones are known."""
+        unknown = sorted(values.keys() - cls.model_fields) if isinstance(values, dict) else []
+        if unknown:
+            known = ", ".join(cls.model_fields)
+            raise PydanticCustomError(
+                "unknown_key", "there is no key '{key}'; its keys are {known}", {"key": unknown[0], "known": known}
+            )
+        return values
 
 
 class OpenVinoEngine(Strict):

@@ -6,11 +6,12 @@ Each step fills one folder. The folder's name carries the step's key, a digest o
     CACHE/steps/fetch-3c1f.../            a finished step
     CACHE/models/forii-smollm2-9b2e.../   the last step of a plan
     CACHE/work/9b2e....x7k2/              a step that runs, or was killed; swept by the next run
+    CACHE/partial/fetch-3c1f.../          the same of a step that resumes; stays for its next run
     CACHE/locks/9b2e...                   held while that step runs
     CACHE/logs/export-3c1f....log         what the step's programs wrote, kept whatever came of it
 
-A step works in ``work/`` and its folder is renamed into place when it is done: what has its final name is
-finished.
+A step works in ``work/`` or ``partial/``, and its folder is renamed into place when it is done: what has its final
+name is finished.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ Commander = Callable[[Path, Mapping[str, Path]], Command]
 class Step:
     """material: all that decides about the result, beside the needed steps. place: the finished folder below
     the cache, without the key. title: what it does, in a few words. command: for a step that one program does,
-    that program (``run`` runs it)."""
+    that program (``run`` runs it). resumes: ``run`` goes on with what an earlier run, ended early, left in the
+    folder."""
 
     name: str
     place: str
@@ -73,6 +75,7 @@ class Step:
     run: Callable[[Task], None]
     title: str = ""
     command: Commander | None = None
+    resumes: bool = False
 
     def inputs(self, cache: Path) -> dict[str, Path]:
         """The folders of the steps it needs, by their names."""
@@ -102,7 +105,7 @@ def run(step: Step, cache: Path, progress: Progress) -> Path:
     """Brings ``step`` and all it needs to an end and returns its folder. Finished steps are not run again.
 
     Two runs at once, in any processes, do not collide: the second waits for the first and finds its result.
-    Whatever a step raises passes through, and leaves nothing of that step behind.
+    Whatever a step raises passes through, and leaves nothing of that step behind but what one that resumes has.
     """
     _sweep(cache)
     return _finished(step, cache, progress)
@@ -124,16 +127,28 @@ def _finished(step: Step, cache: Path, progress: Progress) -> Path:
 
 def _run_alone(step: Step, cache: Path, inputs: Mapping[str, Path], progress: Progress) -> None:
     progress.start(step.name)
-    work = cache / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{step.key}.", dir=work) as temporary:
-        folder = Path(temporary, "folder")
-        folder.mkdir()
+    with _workplace(step, cache) as folder:
         step.run(_task(step, cache, folder, inputs, progress))
         _flush(folder)
         step.folder(cache).parent.mkdir(parents=True, exist_ok=True)
         folder.rename(step.folder(cache))
         _sync(step.folder(cache).parent)
+
+
+@contextmanager
+def _workplace(step: Step, cache: Path) -> Iterator[Path]:
+    """The folder that the step fills."""
+    if step.resumes:
+        folder = cache / "partial" / step.folder(cache).name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    work = cache / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{step.key}.", dir=work) as temporary:
+        folder = Path(temporary, "folder")
+        folder.mkdir()
+        yield folder
 
 
 def _task(step: Step, cache: Path, folder: Path, inputs: Mapping[str, Path], progress: Progress) -> Task:

@@ -1,5 +1,6 @@
 """``python3 -m deploy.one_token``: the health check. It asks the served model for one token over gRPC and exits
-with 0 when the answer ends without an error. Readiness does not tell: Triton stays ready after the GPU has failed.
+with 0 when just that comes, or when the server's queue is full, for then it works. Readiness does not tell: Triton
+stays ready after the GPU has failed.
 """
 
 from __future__ import annotations
@@ -16,30 +17,42 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from build_engines.recipe import Manifest, RecipeError, load_manifest
 from deploy.served import LINK
 
+_FULL = "Maximum queue size"  # in what TensorRT-LLM's executor says of a full queue
+_NO_END = -1
 
-def one_token(address: str, manifest: Manifest, seconds: float) -> int:
-    """How many ids the model gave, one or (it ended at once) none. Raises grpc.RpcError when there is no answer in
-    time, RuntimeError for an answer that is an error."""
-    given = 0
+
+class Busy(Exception):
+    """The server refuses the request because others wait."""
+
+
+def one_token(address: str, manifest: Manifest, seconds: float) -> None:
+    """Raises grpc.RpcError when there is no answer in time, Busy, and RuntimeError for an answer that is an error,
+    has not one token or does not end."""
+    given, final = 0, False
     with grpc.insecure_channel(address) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
         for reply in stub.ModelStreamInfer(iter([_request(manifest)]), timeout=seconds):
+            if _FULL in reply.error_message:
+                raise Busy(reply.error_message)
             if reply.error_message:
                 raise RuntimeError(reply.error_message)
             given += _length(reply.infer_response)
-            if reply.infer_response.parameters["triton_final_response"].bool_param:
+            final = reply.infer_response.parameters["triton_final_response"].bool_param
+            if final:
                 break
-    return given
+    if given != 1:
+        raise RuntimeError(f"{given} tokens came, not 1")
+    if not final:
+        raise RuntimeError("one token came, and no final response")
 
 
 def _request(manifest: Manifest) -> service_pb2.ModelInferRequest:
-    """The first end id as the prompt: every model knows it."""
-    end = manifest.end_ids[0]
+    """The first end id as the prompt: every model knows it. No id ends the answer, so that one always comes."""
     tensors = {
-        "input_ids": ("INT32", struct.pack("<i", end)),
+        "input_ids": ("INT32", struct.pack("<i", manifest.end_ids[0])),
         "input_lengths": ("INT32", struct.pack("<i", 1)),
         "request_output_len": ("INT32", struct.pack("<i", 1)),
-        "end_id": ("INT32", struct.pack("<i", end)),
+        "end_id": ("INT32", struct.pack("<i", _NO_END)),
         "pad_id": ("INT32", struct.pack("<i", manifest.pad_id)),
         "streaming": ("BOOL", b"\x01"),
         "temperature": ("FP32", struct.pack("<f", 1.0)),
@@ -70,14 +83,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         manifest = load_manifest(options.build)
-        given = one_token(options.address, manifest, options.seconds)
+        one_token(options.address, manifest, options.seconds)
+    except Busy as error:
+        sys.stdout.write(f"{manifest.triton_model} is busy: {error}\n")
+        return 0
     except grpc.RpcError as error:
         sys.stderr.write(f"{options.address}: {error.code().name}: {error.details()}\n")
         return 1
     except (RecipeError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{manifest.triton_model} answers, {given} token\n")
+    sys.stdout.write(f"{manifest.triton_model} answers\n")
     return 0
 
 

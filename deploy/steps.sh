@@ -20,8 +20,9 @@ esac
 (cd "$root" && tar --exclude=__pycache__ -cf - $parts) | tar -xf - -C "$target/src"
 
 if [ "$kind" = health ]; then
+    # The container constrains pip to its own versions; these packages lie apart and have theirs.
     # shellcheck disable=SC2086 # a list of options
-    python3 -m pip install $wheels --target "$target/site" -r "$root/requirements/health.txt"
+    env -u PIP_CONSTRAINT python3 -m pip install $wheels --target "$target/site" -r "$root/requirements/health.txt"
     exit
 fi
 cp "$root/pyproject.toml" "$root/README.md" "$root/LICENSE" "$target/src/"

@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from build_engines.build import EXAMPLES
 from proxy.settings import NotServable, Settings
 
 app = typer.Typer(
@@ -82,7 +83,7 @@ def build(
     ] = False,
     examples: Annotated[
         Path, typer.Option(help="TensorRT-LLM's examples, where they are not at their place in the container.")
-    ] = Path("/app/examples"),
+    ] = EXAMPLES,
 ) -> None:
     """Build a model and print the folder of the finished build; what is built already is not built again."""
     from build_engines.build import build as run

@@ -18,7 +18,9 @@ will serve. What runs where is in docs/deploy-gpu.md.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from build_engines import repository
@@ -32,6 +34,7 @@ from build_engines.targets.trtllm_design import design
 from build_engines.targets.trtllm_flags import VERSION
 from build_engines.targets.trtllm_model import write_facts, write_model
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CODE = Path(__file__).parents[1]
 
 
@@ -71,7 +74,8 @@ def _engine_of(recipe: Recipe) -> TensorRtLlmEngine:
 
 def _fetch(source: object) -> Step:
     if isinstance(source, HuggingFaceSource):
-        return program_step("fetch", "the download", lambda folder, _: _download(source, folder))
+        download = program_step("fetch", "the download", lambda folder, _: _download(source, folder))
+        return replace(download, resumes=True)  # as hf does with what it finds in --local-dir
     if isinstance(source, FolderSource):
         digest = folder_digest(source.folder)
         return program_step(
@@ -90,7 +94,11 @@ def _download(source: HuggingFaceSource, folder: Path) -> Command:
             *("--local-dir", str(folder / "checkpoint"), "--exclude", "*consolidated*"),
         ),
         {
-            "--revision": "a commit cannot move, a branch can",
+            "--revision": (
+                "a commit, which cannot move"
+                if _COMMIT.fullmatch(source.revision)
+                else "may move, so this build may not repeat; source.revision = a commit's 40 digits pins it"
+            ),
             "--local-dir": "files, not links into the hub's cache",
             "--exclude": "the same weights again, in another layout",
         },

@@ -21,6 +21,9 @@ _WEIGHT_BYTES = {"none": 2.0, "fp8": 1.0, "int8_sq": 1.0, "int4_awq": 0.5 + 2 / 
 # What a rank takes beside weights and cache: the CUDA context, NCCL, cuBLAS and the engine's own code. A guess.
 _FIXED_BYTES = 2 * 1024**3
 
+_USUAL_GPUS = 8  # on a host whose recipe does not say
+_QUANTIZING = 1.5  # times the weights in 16 bits is what quantize.py takes of all GPUs together
+
 
 @dataclass(frozen=True)
 class Design:
@@ -36,14 +39,22 @@ class Design:
     @property
     def weight_bytes(self) -> int:
         """Embedding and output layer keep their 16 bits; linear layers are as quantized. Norms are left out."""
+        return int(self._weight_bytes(self.engine.quantization, self.engine.world_size, self.engine.tp))
+
+    @property
+    def unquantized_bytes(self) -> int:
+        """The whole model in 16 bits, as it is quantized from."""
+        return int(self._weight_bytes("none", 1, 1))
+
+    def _weight_bytes(self, quantization: str, ranks: int, tp: int) -> float:
         model = self.checkpoint
         attention = model.hidden_size * model.head_size * (2 * model.heads + 2 * model.kv_heads)
         mlp = 3 * model.hidden_size * model.intermediate_size * max(1, model.experts)
         router = model.hidden_size * model.experts * 2
-        layers = model.layers * ((attention + mlp) * _WEIGHT_BYTES[self.engine.quantization] + router)
+        layers = model.layers * ((attention + mlp) * _WEIGHT_BYTES[quantization] + router)
         tables = model.vocab_size * model.hidden_size * 2
         # The embedding is whole on every rank, the output layer is cut.
-        return int(layers / self.engine.world_size + tables + tables / self.engine.tp)
+        return layers / ranks + tables + tables / tp
 
     @property
     def activation_bytes(self) -> int:
@@ -85,7 +96,16 @@ def design(recipe: Recipe, engine: TensorRtLlmEngine) -> Design:
         max_seq_len=max_seq_len,
         max_input_len=engine.max_input_len or max_seq_len - 1,
     )
-    for check in (_check_hardware, _check_ranks, _check_formats, _check_lengths, _check_memory):
+    for check in (
+        _check_shape,
+        _check_hardware,
+        _check_ranks,
+        _check_calibration,
+        _check_formats,
+        _check_lengths,
+        _check_memory,
+        _check_quantizing,
+    ):
         check(made, _refusal(recipe))
     return made
 
@@ -133,11 +153,24 @@ def _max_seq_len(recipe: Recipe, engine: TensorRtLlmEngine, checkpoint: Checkpoi
     return length
 
 
+def _check_shape(design: Design, refuse: Refusal) -> None:
+    """Heads together are as wide as the model, or (some models) up to twice or half as wide."""
+    model = design.checkpoint
+    width = model.heads * model.head_size
+    if not model.hidden_size <= 2 * width <= 4 * model.hidden_size:
+        raise refuse(
+            f"checkpoint.head_size = {model.head_size} times {model.heads} heads is {width}, which does not go "
+            f"with checkpoint.hidden_size = {model.hidden_size}; correct it from the model's config.json"
+        )
+
+
 def _check_hardware(design: Design, refuse: Refusal) -> None:
     engine, gpu = design.engine, design.gpu
-    if engine.gpus is not None and engine.world_size > engine.gpus:
+    gpus = engine.gpus or _USUAL_GPUS
+    if engine.world_size > gpus:
         raise refuse(
-            f"engine.tp * engine.pp = {engine.world_size} ranks take a GPU each, but engine.gpus = {engine.gpus}"
+            f"engine.tp * engine.pp = {engine.world_size} ranks take a GPU each, but engine.gpus = {gpus}"
+            f"{'' if engine.gpus else ' where it is not given'}: lower them, or say how many GPUs the host has"
         )
     if gpu.sm < design.family.sm:
         raise refuse(
@@ -171,6 +204,27 @@ def _check_ranks(design: Design, refuse: Refusal) -> None:
     if engine.ep > 1 and engine.quantization != "none":
         raise refuse(
             f"engine.ep = {engine.ep}: quantize.py of {VERSION} takes no expert parallelism; use tp alone"
+        )
+
+
+def _check_calibration(design: Design, refuse: Refusal) -> None:
+    engine = design.engine
+    unused = {"calibration", "calibration_size"} if engine.quantization == "none" else set()
+    if engine.kv_cache == "int8":
+        unused -= {"calibration"}
+    for key in sorted(unused):
+        if getattr(engine, key) != TensorRtLlmEngine.model_fields[key].default:
+            raise refuse(f"engine.{key} is given, but nothing is calibrated; remove it or set engine.quantization")
+
+
+def _check_quantizing(design: Design, refuse: Refusal) -> None:
+    engine, gib = design.engine, 1024**3
+    gpus = engine.gpus or engine.world_size
+    if engine.quantization != "none" and design.unquantized_bytes * _QUANTIZING > gpus * design.gpu.memory:
+        raise refuse(
+            f"quantizing takes {_QUANTIZING} times the {design.unquantized_bytes / gib:.1f} GiB of the 16-bit "
+            f"weights, more than {gpus} x {design.gpu.memory_gib} GiB: set engine.gpus to the GPUs of a host that "
+            "has more, or take a larger engine.gpu"
         )
 
 

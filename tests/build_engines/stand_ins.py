@@ -2,7 +2,8 @@
 same names and shapes. What the real ones do with the flags is not tested by this.
 
 ``FORII_STAND_IN``, where set, is ``<program>:<deed>``: the program ``fails`` with the text of FORII_STAND_IN_TEXT,
-or is ``slow`` (half done, it writes ``half`` and goes on for minutes)::
+or is ``slow`` (half done, it writes ``half`` and goes on for minutes). ``hf`` goes on with
+a half that it finds, and says so::
 
     bin/hf  bin/trtllm-build
     examples/models/core/llama/convert_checkpoint.py ...
@@ -55,6 +56,9 @@ if name == {step!r}:
 """
 _ENDS = {
     "fetch": """
+if (out / "half").exists():
+    (out / "half").unlink()
+    print("goes on", flush=True)
 for name, text in json.loads(Path({files!r}).read_text()).items():
     (out / name).write_text(text)
 """,

@@ -54,6 +54,10 @@ def designed(path: Path, **changes: object) -> Design:
             {"quantization": "none", "kv_cache": "auto", "tp": 1, "gpus": 1},
             "does not fit the 79 GiB of h1",
         ),
+        (EIGHT_B, {"tp": 16}, r"= 16 ranks take a GPU each, but engine\.gpus = 8 where it is not given"),
+        (EIGHT_B, {"calibration": "mine"}, r"engine\.calibration is given, but nothing is calibrated"),
+        (EIGHT_B, {"calibration_size": 64}, r"engine\.calibration_size is given, but nothing is calibrated"),
+        (SEVENTY_B, {"tp": 2, "gpus": 2}, r"quantizing takes 1\.5 times the 131\.\d GiB .* engine\.gpus"),
         (EIGHT_B, {"gpu": "l4", "max_seq_len": 65536}, r"room for \d+ tokens .*, less than one sequence of 65536"),
     ],
 )
@@ -92,7 +96,7 @@ def test_a_gpu_s_share_shrinks_with_ranks_and_bits() -> None:
 
 
 def test_key_value_heads_that_are_fewer_than_ranks_are_there_twice() -> None:
-    assert designed(EIGHT_B, tp=16).kv_bytes_per_token == designed(EIGHT_B, tp=8).kv_bytes_per_token
+    assert designed(EIGHT_B, tp=16, gpus=16).kv_bytes_per_token == designed(EIGHT_B, tp=8).kv_bytes_per_token
 
 
 def test_key_value_heads_and_ranks_must_divide() -> None:
@@ -113,9 +117,16 @@ def test_memory_is_the_table_s() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (recipe_text("max_btach_size = 8"), r"engine\.max_btach_size: Extra inputs are not permitted"),
+        (
+            recipe_text("max_btach_size = 8"),
+            r"engine: there is no key 'max_btach_size'; its keys are target, gpu, .*",
+        ),
+        (
+            recipe_text(checkpoint=TINY.model_copy(update={"head_size": 128})),
+            r"checkpoint\.head_size = 128 times 4 heads is 512, .* checkpoint\.hidden_size = 64",
+        ),
         (recipe_text('dtype = "float64"'), r"engine\.dtype: Input should be 'bfloat16' or 'float16'"),
-        (recipe_text("[engine.more]\na = 1"), r"engine\.more: Extra inputs"),
+        (recipe_text("[engine.more]\na = 1"), "engine: there is no key 'more'"),
         (recipe_text(checkpoint=None), r"needs a table \[checkpoint\]"),
         (recipe_text(source='kind = "gguf"\nfile = "x.gguf"'), r"set source\.kind to 'huggingface' or 'folder'"),
         (recipe_text(source='kind = "folder"\nfolder = "gone"'), r"config\.json: cannot be read"),

@@ -69,6 +69,13 @@ def test_every_recipe_explains_itself(path: Path) -> None:
     assert "bytes a token" in text
 
 
+@pytest.mark.parametrize(("revision", "reason"), [("main", "may move"), ("0123456789" * 4, "cannot move")])
+def test_a_branch_is_said_to_move(revision: str, reason: str) -> None:
+    loaded = load_recipe(GPU_RECIPES[0])
+    source = loaded.source.model_copy(update={"revision": revision})
+    assert reason in commands(loaded.model_copy(update={"source": source}))["fetch"].reasons["--revision"]
+
+
 @pytest.mark.parametrize("architecture", FAMILIES)
 def test_every_documented_way_to_build_is_a_known_command_line(architecture: str) -> None:
     ways = 0

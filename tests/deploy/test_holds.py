@@ -17,15 +17,17 @@ from tests.holds import Report
 ROOT = Path(__file__).parents[2]
 
 
-def holds(*arguments: str) -> tuple[int, str]:
+def holds(*arguments: str, **environment: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "tests.holds", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=170)
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=170)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_what_holds_is_told(triton: EmbeddedTriton, built_model: Path) -> None:
     picked = ["-k", "a_room_of_one or a_closed_stream or is_there_is_ready or server_sent or killed_in_the_middle"]
-    status, said = holds(triton.grpc_address, str(built_model), "--metrics", triton.metrics_url, "--", *picked)
+    asked = [triton.grpc_address, str(built_model), "--metrics", triton.metrics_url, "--", *picked]
+    status, said = holds(*asked, FORII_API_KEY="a key of the one who tests", FORII_MODEL="forii/nobody")
     assert status == 0, said
     table = said.partition("forii/smollm2-135m at ")[2]
     assert "holds          contract: a room of one is one id [in a Triton elsewhere]" in table

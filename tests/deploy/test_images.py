@@ -132,6 +132,30 @@ def test_only_the_gpu_services_ask_for_gpus(services: dict[str, Service]) -> Non
     }
 
 
+def test_what_runs_in_nvidia_s_container_goes_through_its_entrypoint(services: dict[str, Service]) -> None:
+    first = "/opt/nvidia/nvidia_entrypoint.sh"
+    assert f'ENTRYPOINT ["{first}", "python3", "-m", "deploy.entrypoint"]' in stages("Dockerfile.triton")["gpu"]
+    entrypoint = services["build"]["entrypoint"]
+    assert isinstance(entrypoint, list)
+    assert entrypoint[:4] == [first, "python3", "-m", "build_engines"]
+    assert first not in stages("Dockerfile.triton")["cpu"]
+
+
+def test_recipes_of_one_s_own_reach_the_build(services: dict[str, Service]) -> None:
+    volumes = services["build"]["volumes"]
+    assert isinstance(volumes, list)
+    assert {
+        "${FORII_RECIPES:-./recipes}:/recipes:ro",
+        "${FORII_CHECKPOINTS:-./checkpoints}:/checkpoints:ro",
+    } <= set(volumes)
+
+
+def test_a_new_server_is_a_new_proxy(services: dict[str, Service]) -> None:
+    needed = services["proxy"]["depends_on"]
+    assert isinstance(needed, dict)
+    assert [needed[name]["restart"] for name in ("triton-cpu", "triton-gpu")] == [True, True]
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Iterator[Path]:
     """A folder for what the steps make, which is too large to be left behind."""

@@ -44,7 +44,7 @@ class ForiiServer:
             self.process = subprocess.Popen(
                 [*command, *_elsewhere(), *(word for model in models for word in ("--model", model))],
                 cwd=folder,
-                env=os.environ
+                env=_environment()
                 | {"TMPDIR": str(self._tmp), "COLUMNS": "200"}
                 | {f"FORII_{name.upper()}": value for name, value in settings.items()},
                 stdin=subprocess.DEVNULL,
@@ -133,6 +133,11 @@ class ForiiServer:
                 if process.environ().get("TMPDIR") == str(self._tmp):
                     found.append(process)
         return found
+
+
+def _environment() -> dict[str, str]:
+    """This process's own, without what would set the server: a key or a model of the person who tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FORII_")}
 
 
 def _elsewhere() -> list[str]:

@@ -24,13 +24,14 @@ from tests.sdk.node_project import NodeProject
 PAGE = Path(__file__).parent / "page.md"
 README = Path(__file__).parents[2] / "README.md"
 _URLS = re.compile(r"https://api\.forii\.in/inference/v1|http://127\.0\.0\.1:8080/inference/v1")
+_MODELS = re.compile(r"forii/deepseek-v3|forii/smollm2-135m")
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
 
 
 def examples(document: Path, language: str, server: ForiiServer) -> list[str]:
     blocks = re.findall(rf"(?ms)^```{language}\n(.*?)^```", document.read_text(encoding="utf-8"))
-    return [_URLS.sub(server.base_url, block).replace("forii/deepseek-v3", MODEL) for block in blocks]
+    return [_MODELS.sub(MODEL, _URLS.sub(server.base_url, block)) for block in blocks]
 
 
 @contextmanager
