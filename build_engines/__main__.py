@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 from build_engines.build import EXAMPLES, build
-from build_engines.foresight import dry_run, explain, with_target
+from build_engines.foresight import dry_run, explain, place, with_target
 from build_engines.recipe import BuildError, Recipe
 from build_engines.shipped import find_recipe
 
+_CACHE = Path("~/.cache/forii")
 _EVERY = 30.0  # seconds between two lines of a step that counts
 
 
@@ -58,11 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _done(options: argparse.Namespace, recipe: Recipe) -> str:
     """Does what was asked for; what to print."""
-    cache = options.cache.expanduser().absolute()
+    cache = (options.cache or _CACHE).expanduser().absolute()
     if options.explain:
         return explain(recipe, options.examples)
     if options.dry_run:
-        return dry_run(recipe, options.recipe, cache, options.examples)
+        return dry_run(recipe, options.recipe, place(recipe, options.cache and cache, cache), options.examples)
     folder = build(recipe, cache, _Lines(), examples=options.examples, step=options.step)
     return f"{folder}\n"
 
@@ -71,7 +72,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m build_engines", description="Builds a model for Triton.")
     parser.add_argument("recipe", metavar="RECIPE", help="a shipped recipe's id, a recipe (.toml) or a GGUF file")
     parser.add_argument("--target", choices=("openvino", "tensorrtllm"), help="refuse a recipe for another target")
-    parser.add_argument("--cache", type=Path, default=Path("~/.cache/forii"), metavar="DIR")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help=f"default: {_CACHE}")
     parser.add_argument("--examples", type=Path, default=EXAMPLES, metavar="DIR", help="TensorRT-LLM's examples")
     parser.add_argument("--step", metavar="NAME", help="stop after this step and print its folder")
     parser.add_argument("--dry-run", action="store_true", help="print the commands of the build, run none")

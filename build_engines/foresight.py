@@ -10,6 +10,7 @@ from build_engines.build import EXAMPLES, TEMPLATES, plan
 from build_engines.progress import Silent
 from build_engines.recipe import Recipe, RecipeError
 from build_engines.sections import TensorRtLlmEngine
+from build_engines.shipped import RECIPES
 from build_engines.steps import Step
 
 
@@ -24,6 +25,16 @@ def with_target(recipe: Recipe, target: str | None) -> Recipe:
     return recipe
 
 
+_CONTAINER_CACHE = Path("/var/lib/forii")
+
+
+def place(recipe: Recipe, asked: Path | None, default: Path) -> Path:
+    """The cache that a dry run names: the one asked for, else the container's for what only it can build."""
+    if asked is None and isinstance(recipe.engine, TensorRtLlmEngine):
+        return _CONTAINER_CACHE
+    return asked or default
+
+
 def dry_run(recipe: Recipe, name: str, cache: Path, examples: Path = EXAMPLES) -> str:
     """The commands of the build, one on a line, to be pasted into a shell one after the other::
 
@@ -34,12 +45,17 @@ def dry_run(recipe: Recipe, name: str, cache: Path, examples: Path = EXAMPLES) -
     Finished steps are commented out. name: what the recipe is called by. Raises BuildError as ``build``.
     """
     called = str(Path(name).absolute()) if Path(name).is_file() else name
+    if Path(name).absolute().parent == RECIPES:
+        called = recipe.model.id  # which is the same recipe wherever it is pasted
     again = ["python3", "-m", "build_engines", called, "--cache", str(cache)]
     if examples != EXAMPLES:
         again += ["--examples", str(examples)]
     last = plan(recipe, Silent(), TEMPLATES, examples)
     steps = last.order()
-    parts = [f"mkdir -p {shlex.quote(str(cache / 'steps'))}"]
+    parts = [
+        f"# For the machine or container whose cache is {cache}",
+        f"mkdir -p {shlex.quote(str(cache / 'steps'))}",
+    ]
     for number, step in enumerate(steps, 1):
         done = step.folder(cache).exists()
         parts.append(f"# {number}/{len(steps)} {step.name}: {step.title}{' (finished)' if done else ''}")

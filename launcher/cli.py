@@ -89,7 +89,7 @@ def build(
     from build_engines.build import build as run
     from build_engines.foresight import dry_run as commands
     from build_engines.foresight import explain as explanation
-    from build_engines.foresight import with_target
+    from build_engines.foresight import place, with_target
     from build_engines.shipped import find_recipe
     from launcher.build_progress import BuildProgress
 
@@ -99,7 +99,9 @@ def build(
         if explain:
             typer.echo(explanation(found, examples), nl=False)
         elif dry_run:
-            typer.echo(commands(found, recipe, cache_folder, examples), nl=False)
+            typer.echo(
+                commands(found, recipe, place(found, cache and cache_folder, cache_folder), examples), nl=False
+            )
         else:
             with BuildProgress(Console(stderr=True)) as progress:
                 folder = run(found, cache_folder, progress, examples=examples)

@@ -169,3 +169,12 @@ def test_a_checkpoint_counts_its_experts() -> None:
     dense = Checkpoint(**{**TINY.model_dump(), "architecture": "MixtralForCausalLM"})
     assert TINY.experts == dense.experts == 0
     assert designed(MIXTRAL).weight_bytes * 2 == pytest.approx(46.7e9 * 2, rel=0.01)
+
+
+def test_a_dry_run_names_what_is_in_the_container(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(QWEN3), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("# For the machine or container whose cache is /var/lib/forii\n")
+    assert "build_engines forii/qwen3 --cache /var/lib/forii --step facts" in said
+    assert str(RECIPES) not in said
+    assert str(Path.home() / ".cache") not in said

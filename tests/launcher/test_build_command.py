@@ -25,7 +25,10 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(tmp_path: Path) -> None:
     status, said = forii(RECIPE, "--target", "tensorrtllm", "--dry-run", "--cache", str(tmp_path / "cache"))
     assert status == 0
     assert "trtllm-build --checkpoint_dir" in said
-    assert f"python3 -m build_engines {RECIPE} --cache {tmp_path / 'cache'} --step model" in said
+    assert (
+        f"python3 -m build_engines meta-llama/llama-3.1-8b-instruct --cache {tmp_path / 'cache'} --step model"
+        in said
+    )
     assert not (tmp_path / "cache").exists()
 
 
