@@ -73,11 +73,14 @@ def processes(name: str) -> dict[str, int]:
     for process in psutil.process_iter():
         try:
             command, gone = " ".join(process.cmdline()), process.status() == psutil.STATUS_ZOMBIE
-        except psutil.Error:
+            leads = os.getpgid(process.pid) == process.pid
+        except (psutil.Error, ProcessLookupError):
             continue
         if name in command and not gone:
             kind = "guard" if "launcher.guard" in command else "stub" if "backend_stub" in command else "server"
-            found[kind] = process.pid
+            # A server that is just starting a stub has, for a moment, a child with its own command.
+            if leads or kind == "stub":
+                found[kind] = process.pid
     return found
 
 
