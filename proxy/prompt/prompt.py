@@ -39,13 +39,13 @@ class Prompter:
         Raises InvalidRequest for messages that the template refuses, PromptTooLong for those that do not fit.
         """
         truncation = Truncation(self._template, self.tokenizer, limit)
-        tokens = truncation.size(messages)
-        if tokens <= limit:
-            return Prompt(truncation.ids(messages), 0)
+        whole = truncation.ids(messages)
+        if len(whole) <= limit:
+            return Prompt(whole, 0)
         if not truncate:
-            raise PromptTooLong(tokens)
+            raise PromptTooLong(len(whole))
         ids = truncation.ids(truncation.kept(messages))
-        return Prompt(ids, tokens - len(ids))
+        return Prompt(ids, len(whole) - len(ids))
 
     def of_text(self, text: str, limit: int, *, truncate: bool) -> Prompt:
         """The prompt of a bare text, none of it a control token, after the ids that the model's texts begin with.

@@ -100,6 +100,8 @@ class _Shield:
     def split(self, text: str) -> tuple[str, list[tuple[str, str]]]:
         """A rendered prompt: the text up to the first marker, then for each marker what a client spelled there
         and the text up to the next one."""
+        if not self._covered:
+            return text, []
         # re.split puts the captured numbers at the odd places.
         first, *rest = re.split(f"Q{self._nonce}Q([0-9]+)Q", text)
         spelled = (self._covered[int(number)] for number in rest[::2])

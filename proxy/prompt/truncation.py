@@ -41,7 +41,10 @@ class Truncation:
 
     def ids(self, messages: Sequence[Message]) -> list[int]:
         """The rendered prompt's ids. Raises InvalidRequest for messages that the template refuses."""
-        return [token for piece in self._template.pieces(messages) for token in self._ids(piece)]
+        ids: list[int] = []
+        for piece in self._template.pieces(messages):
+            ids += self._ids(piece)
+        return ids
 
     def size(self, messages: Sequence[Message]) -> int:
         """How many ids those are."""
