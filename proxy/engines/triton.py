@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import struct
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
 
 import grpc
 import grpc.aio
@@ -26,7 +29,8 @@ class TritonEngine:
         self._transport = Transport(address)
         self._readiness = Readiness(self._transport)
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[Tokens, None]:
+    async def generate(self, generation: Generation, *, retry: bool = True) -> AsyncGenerator[Tokens, None]:
+        """retry: whether a connection lost before the answer begins may cost one more try, on a new one."""
         reader = TokenReader(generation)
         started = False
         call = self._transport.stream(encode(generation))
@@ -43,6 +47,13 @@ class TritonEngine:
         except grpc.RpcError as error:
             logger.warning("engine call failed: %s: %s", error.code(), error.details())
             self._readiness.doubt(generation.model)
+            if retry and not started and error.code() is grpc.StatusCode.UNAVAILABLE:
+                # Under another id: Triton may not have noticed yet that the first try is gone.
+                again = replace(generation, request_id=secrets.token_hex(16))
+                async with aclosing(self.generate(again, retry=False)) as stream:
+                    async for tokens in stream:
+                        yield tokens
+                return
             raise faults.from_status(error.code(), error.details() or "", started=started) from error
         except (ValueError, struct.error) as error:
             logger.exception("the engine's response cannot be read")

@@ -12,7 +12,7 @@ import pytest
 from launcher.triton import EmbeddedTriton
 from proxy.engines.transport import PING_SECONDS, PING_TIMEOUT_SECONDS
 from proxy.engines.triton import TritonEngine
-from proxy.errors import EngineFailed, ModelUnavailable
+from proxy.errors import EngineFailed
 from tests.recovery.asked import answer, becomes, generation, read_out, truth
 from tests.relay import Relay
 
@@ -44,10 +44,10 @@ async def test_a_cut_connection_ends_what_runs_and_nothing_else(engine: TritonEn
 
 
 async def test_a_connection_that_is_cut_between_requests_costs_none(engine: TritonEngine, relay: Relay) -> None:
-    for _ in range(5):
+    for pause in (0.0, 0.0, 0.001, 0.01, 0.05):
         assert await answer(engine, 1) == [100]
         relay.cut()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
 
 
 async def test_a_stalled_connection_is_noticed_and_given_up(engine: TritonEngine, relay: Relay) -> None:
@@ -59,7 +59,7 @@ async def test_a_stalled_connection_is_noticed_and_given_up(engine: TritonEngine
         ended, new = await asyncio.gather(read_out(running), answer(engine), return_exceptions=True)
         assert time.monotonic() - started < NOTICED_SECONDS
         assert isinstance(ended, EngineFailed)
-        assert isinstance(new, ModelUnavailable)
+        assert new == [100, 101, 102, 100, 101]
     assert await answer(engine, 1) == [100]
     await becomes(engine, True, 2)
 

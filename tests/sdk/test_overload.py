@@ -1,4 +1,4 @@
-"""More than the engine takes, and longer than may be: what the client raises, and what the engine does."""
+"""More than the engine takes, and longer than may be: what the official client raises, what the engine does."""
 
 from __future__ import annotations
 

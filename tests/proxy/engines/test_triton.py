@@ -115,6 +115,21 @@ async def test_a_broken_call_is_an_error_of_ours_whatever_its_status(code: grpc.
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(("early", "tries"), [(True, 2), (False, 1)])
+async def test_a_lost_connection_costs_one_more_try_unless_the_answer_has_begun(early: bool, tries: int) -> None:
+    played = []
+
+    async def play(context: Context) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
+        played.append(1)
+        if not early:
+            yield said(5)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+
+    with pytest.raises(ModelUnavailable if early else EngineFailed):
+        await play_out(play)
+    assert len(played) == tries
+
+
 async def test_a_response_that_cannot_be_read_is_an_engine_that_failed() -> None:
     async def play(context: Context) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         message = said(5)
