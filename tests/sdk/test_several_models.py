@@ -83,9 +83,10 @@ def test_each_has_its_own_tokenizer_template_and_context(client: OpenAI) -> None
     # <|im_start|>user\nthe<|im_end|>\n<|im_start|>assistant\n with a token for each letter; [INST] the [/INST]
     assert prompts[CHATML] == 1 + len("user\nthe") + 1 + len("\n") + 1 + len("assistant\n")
     assert len({*prompts.values()}) == 3
+    strict = {"context_length_exceeded_behavior": "error"}
     with pytest.raises(openai.BadRequestError, match="context is 512 tokens"):
-        whole(client, model=LLAMA2, messages=user("x" * 600), max_tokens=3)
-    whole(client, model=CHATML, messages=user("x" * 600), max_tokens=3)
+        whole(client, model=LLAMA2, messages=user("x" * 600), max_tokens=3, extra_body=strict)
+    whole(client, model=CHATML, messages=user("x" * 600), max_tokens=3, extra_body=strict)
 
 
 @pytest.mark.parametrize(("alias", "model"), [("chatml", CHATML), ("tests/llama2:latest", LLAMA2), (MODEL, MODEL)])
