@@ -1,0 +1,96 @@
+"""Sets of Unicode code points, as sorted ranges that do not touch: ``[a-cx]`` is ``((97, 99), (120, 120))``.
+
+Surrogates (U+D800 to U+DFFF) are no characters: no set holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+_LAST = 0x10FFFF
+_SURROGATES = (0xD800, 0xDFFF)
+
+
+class Intervals:
+    """An immutable, hashable set of code points with ``&``, ``|``, ``-`` and ``~``."""
+
+    __slots__ = ("ranges",)
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        """ranges: (first, last) code points, in any order; they may overlap."""
+        self.ranges = tuple(_merged(ranges))
+
+    @classmethod
+    def of(cls, characters: str) -> Intervals:
+        """The set of these characters."""
+        return cls((ord(char), ord(char)) for char in characters)
+
+    @property
+    def size(self) -> int:
+        """How many code points there are."""
+        return sum(end - start + 1 for start, end in self.ranges)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self.ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    def __contains__(self, point: int) -> bool:
+        return any(start <= point <= end for start, end in self.ranges)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Intervals) and self.ranges == other.ranges
+
+    def __hash__(self) -> int:
+        return hash(self.ranges)
+
+    def __repr__(self) -> str:
+        return f"Intervals({self.ranges})"
+
+    def __or__(self, other: Intervals) -> Intervals:
+        return Intervals(self.ranges + other.ranges)
+
+    def __invert__(self) -> Intervals:
+        gaps, at = [], 0
+        for start, end in self.ranges:
+            gaps.append((at, start - 1))
+            at = end + 1
+        return Intervals([*gaps, (at, _LAST)])
+
+    def __and__(self, other: Intervals) -> Intervals:
+        found, i, j = [], 0, 0
+        while i < len(self.ranges) and j < len(other.ranges):
+            (a, b), (c, d) = self.ranges[i], other.ranges[j]
+            found.append((max(a, c), min(b, d)))
+            i, j = (i + 1, j) if b < d else (i, j + 1)
+        return Intervals(found)
+
+    def __sub__(self, other: Intervals) -> Intervals:
+        return self & ~other
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted, joined, without surrogates and without what is empty."""
+    first = last = -1
+    for start, end in sorted(piece for whole in ranges for piece in _without_surrogates(*whole)):
+        if first >= 0 and start <= last + 1:
+            last = max(last, end)
+            continue
+        if first >= 0:
+            yield first, last
+        first, last = start, end
+    if first >= 0:
+        yield first, last
+
+
+def _without_surrogates(start: int, end: int) -> Iterator[tuple[int, int]]:
+    low, high = _SURROGATES
+    for a, b in ((start, min(end, low - 1)), (max(start, high + 1), end)):
+        if a <= b:
+            yield a, b
+
+
+ANY = Intervals([(0, _LAST)])
+ASCII = Intervals([(0, 0x7F)])
+BEYOND_ASCII = Intervals([(0x80, _LAST)])
