@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test test-gpu check bench clean help
+.PHONY: serve test test-gpu check bench maskbench maskbench-engine clean help
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +29,12 @@ check: .venv/dev.done  ## Lint, types, import rules, sizes
 
 bench: .venv/serve.done  ## What the proxy costs per token and per request; writes benchmarks/results.md
 	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks
+
+maskbench: .venv/dev.done  ## How right the grammars of real JSON Schemas are; SCHEMAS=DIR, ARGS="--only NAME --jobs N"
+	@$(BIN)/python -m benchmarks.maskbench $(SCHEMAS) $(ARGS)
+
+maskbench-engine: .venv/dev.done  ## What each of these grammars costs the engine; SCHEMAS=DIR, ARGS="--open --only NAME"
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.maskbench.engine $(SCHEMAS) $(ARGS)
 
 clean:  ## Remove the environment and caches of the tools
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,61 @@
+"""An EBNF grammar in, what it says of a text out. llguidance reads it, with every byte a token of its own."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
+from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+
+_END = 256
+
+
+class Unreadable(ValueError):
+    """llguidance does not take the grammar, or gave up on a text."""
+
+
+class _Bytes:
+    """A tokenizer as llguidance wants it: the token of a byte is the byte."""
+
+    eos_token_id = _END
+    bos_token_id = None
+    tokens: ClassVar[list[bytes]] = [*(bytes([byte]) for byte in range(256)), b"<end>"]
+    special_token_ids: ClassVar[list[int]] = [_END]
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return list(text.encode() if isinstance(text, str) else text)
+
+
+# Wide: what is judged is the grammar, not how patient its reader is.
+_LIMITS = LLParserLimits(initial_lexer_fuel=50_000_000, step_lexer_fuel=50_000_000, step_max_items=5_000_000)
+_TOKENIZER = LLTokenizer(TokenizerWrapper(_Bytes()), n_vocab=_END + 1, slices=[])
+
+
+class Reader:
+    """Reads one grammar. Raises Unreadable where llguidance refuses it."""
+
+    def __init__(self, ebnf: str) -> None:
+        try:
+            lark = gbnf_to_lark(ebnf)
+        except GbnfToLarkError as error:
+            raise Unreadable(str(error)) from error
+        self._matcher = LLMatcher(_TOKENIZER, lark, log_level=0, limits=_LIMITS)
+        self._sound()
+
+    def accepts(self, text: str) -> bool:
+        """Whether the whole text is one that the grammar describes."""
+        return self.taken(text) is None
+
+    def taken(self, text: str) -> str | None:
+        """None for a text that is accepted; else the part of it that can begin an accepted one."""
+        data = text.encode()
+        self._matcher.reset()
+        count = self._matcher.try_consume_tokens(list(data))
+        self._sound()
+        if count == len(data) and self._matcher.is_accepting():
+            return None
+        return data[:count].decode(errors="ignore")
+
+    def _sound(self) -> None:
+        if self._matcher.is_error():
+            raise Unreadable(self._matcher.get_error())
