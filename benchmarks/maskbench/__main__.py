@@ -1,4 +1,4 @@
-"""``make maskbench``: judges every schema of a folder, prints the table, writes what is wrong to build/maskbench.txt."""
+"""``make maskbench``: judges a folder of schemas, prints the table, and lists in build/maskbench.txt what is wrong."""
 
 from __future__ import annotations
 

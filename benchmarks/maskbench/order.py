@@ -9,7 +9,7 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
 def in_order(instance: Json, schema: Json, root: Json) -> Json:
-    """The instance, every object's declared keys first and in their order. Sees through $ref, allOf, anyOf, oneOf."""
+    """The instance, declared keys first and in their order. Sees through $ref, allOf, anyOf and oneOf."""
     views = list(_views(schema, root, 0))
     if isinstance(instance, list):
         return [in_order(item, _item(views, index), root) for index, item in enumerate(instance)]
