@@ -1,4 +1,4 @@
-"""``make maskbench``: judges a folder of schemas, prints the table, and lists in build/maskbench.txt what is wrong."""
+"""``make maskbench``: judges a folder of schemas, prints the table, lists in build/maskbench.txt what is wrong."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.maskbench.order import Json, in_order, text
+from benchmarks.maskbench.order import in_order
 from benchmarks.maskbench.reader import Reader, Unreadable
 from proxy.grammar import CompiledSchema, InvalidSchema, compile_schema
+from proxy.grammar.json_value import JSON, written
 
 _PATIENCE = 20.0  # seconds for one schema, everything included
 
@@ -67,7 +68,7 @@ def judge(path: Path) -> Verdict:
     return verdict
 
 
-def _compile(verdict: Verdict, schema: Json, tests: list[dict[str, Json]]) -> None:
+def _compile(verdict: Verdict, schema: JSON, tests: list[dict[str, JSON]]) -> None:
     begin = time.perf_counter()
     try:
         compiled = compile_schema(schema, open_objects=True)
@@ -84,10 +85,10 @@ def _compile(verdict: Verdict, schema: Json, tests: list[dict[str, Json]]) -> No
 
 
 def _accept(
-    verdict: Verdict, compiled: CompiledSchema, reader: Reader, number: int, instance: Json, schema: Json
+    verdict: Verdict, compiled: CompiledSchema, reader: Reader, number: int, instance: JSON, schema: JSON
 ) -> None:
     verdict.valid += 1
-    spelled = text(instance)
+    spelled = written(instance)
     taken = reader.taken(spelled)
     errors = compiled.validate(instance) if compiled.checked else []
     if taken is None and not errors:
@@ -95,7 +96,7 @@ def _accept(
     verdict.refused_valid += 1
     if taken is None:
         verdict.faults.append(f"{number}: valid, the check refuses it: {errors[0]}")
-    elif not errors and reader.accepts(text(in_order(instance, schema, schema))):
+    elif not errors and reader.accepts(written(in_order(instance, schema, schema))):
         verdict.reordered += 1
         verdict.faults.append(f"{number}: valid, refused for the order of its keys")
     else:
@@ -103,14 +104,14 @@ def _accept(
         verdict.faults.append(f"{number}: valid, refused after {taken[-120:]!r} at {rest[:60]!r}")
 
 
-def _refuse(verdict: Verdict, compiled: CompiledSchema, reader: Reader, number: int, instance: Json) -> None:
+def _refuse(verdict: Verdict, compiled: CompiledSchema, reader: Reader, number: int, instance: JSON) -> None:
     verdict.invalid += 1
-    if not reader.accepts(text(instance)):
+    if not reader.accepts(written(instance)):
         verdict.by_grammar += 1
     elif not compiled.checked or not compiled.validate(instance):
         verdict.let_through += 1
         reason = compiled.validate(instance)[:1] or ["the check, too, takes it"]
-        verdict.faults.append(f"{number}: invalid, let through: {text(instance)[:200]} ({reason[0]})")
+        verdict.faults.append(f"{number}: invalid, let through: {written(instance)[:200]} ({reason[0]})")
 
 
 @contextmanager

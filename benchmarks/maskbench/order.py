@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+from proxy.grammar.json_value import JSON
 
 
-def in_order(instance: Json, schema: Json, root: Json) -> Json:
+def in_order(instance: JSON, schema: JSON, root: JSON) -> JSON:
     """The instance, declared keys first and in their order. Sees through $ref, allOf, anyOf and oneOf."""
     views = list(_views(schema, root, 0))
     if isinstance(instance, list):
         return [in_order(item, _item(views, index), root) for index, item in enumerate(instance)]
     if not isinstance(instance, dict):
         return instance
-    declared: dict[str, Json] = {}
+    declared: dict[str, JSON] = {}
     for view in views:
         properties = view.get("properties")
         if isinstance(properties, dict):
@@ -24,12 +23,7 @@ def in_order(instance: Json, schema: Json, root: Json) -> Json:
     return {key: in_order(instance[key], declared.get(key, _rest(views)), root) for key in keys}
 
 
-def text(instance: Json) -> str:
-    """The instance as the grammar spells it."""
-    return json.dumps(instance, ensure_ascii=False)
-
-
-def _views(schema: Json, root: Json, depth: int) -> Iterator[dict[str, Json]]:
+def _views(schema: JSON, root: JSON, depth: int) -> Iterator[dict[str, JSON]]:
     """The schema's own words and those of what it is put together from."""
     if not isinstance(schema, dict) or depth > 16:
         return
@@ -42,7 +36,7 @@ def _views(schema: Json, root: Json, depth: int) -> Iterator[dict[str, Json]]:
             yield from _views(branch, root, depth + 1)
 
 
-def _pointed(reference: str, root: Json) -> Json:
+def _pointed(reference: str, root: JSON) -> JSON:
     """What a pointer into this document shows, else nothing."""
     found = root
     for part in reference.removeprefix("#").split("/")[1:]:
@@ -56,7 +50,7 @@ def _pointed(reference: str, root: Json) -> Json:
     return found
 
 
-def _item(views: list[dict[str, Json]], index: int) -> Json:
+def _item(views: list[dict[str, JSON]], index: int) -> JSON:
     for view in views:
         items = view.get("prefixItems", view.get("items"))
         if isinstance(items, list) and index < len(items):
@@ -66,5 +60,5 @@ def _item(views: list[dict[str, Json]], index: int) -> Json:
     return None
 
 
-def _rest(views: list[dict[str, Json]]) -> Json:
+def _rest(views: list[dict[str, JSON]]) -> JSON:
     return next((view["additionalProperties"] for view in views if "additionalProperties" in view), None)

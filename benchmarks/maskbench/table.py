@@ -52,9 +52,8 @@ def faults(verdicts: Sequence[Verdict]) -> str:
     lines += ["", "left to the check:", *(f"  {word}: {count} schemas" for word, count in words.most_common())]
     passed = [one for one in verdicts if not one.failure and one.by_grammar < one.invalid]
     lines += ["", "invalid instances that the grammar takes and the check has to refuse:"]
-    lines += [
-        f"  {one.name}: {one.invalid - one.by_grammar} of {one.invalid} {', '.join(one.checked)}" for one in passed
-    ]
+    for one in passed:
+        lines.append(f"  {one.name}: {one.invalid - one.by_grammar} of {one.invalid}; {', '.join(one.checked)}")
     return "\n".join(lines) + "\n"
 
 
