@@ -14,13 +14,13 @@ class Stream:
 
     def __init__(self, name: str, end: int, pause: float = 0.0, error: Exception | None = None) -> None:
         self.closed = False
-        self._name, self._end, self._pause, self._error = name, end, pause, error
+        self.name, self._end, self._pause, self._error = name, end, pause, error
 
     async def run(self) -> AsyncGenerator[tuple[str, int], None]:
         try:
             for number in range(self._end):
                 await asyncio.sleep(self._pause)
-                yield self._name, number
+                yield self.name, number
             if self._error is not None:
                 raise self._error
         finally:
@@ -29,7 +29,11 @@ class Stream:
 
 async def collect(*streams: Stream) -> list[tuple[str, int]]:
     async with aclosing(merge([stream.run() for stream in streams])) as merged:
-        return [item async for item in merged]
+        found = []
+        async for place, item in merged:
+            assert item[0] == streams[place].name
+            found.append(item)
+        return found
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
