@@ -60,6 +60,11 @@ class OpenVinoEngine(Strict):
         """Whether the engine hands out logits, which ``top_logprobs`` needs."""
         return True
 
+    @property
+    def biased_guides(self) -> bool:
+        """Whether ``logit_bias`` goes together with a grammar."""
+        return False
+
 
 class TensorRtLlmEngine(Strict):
     """A TensorRT-LLM engine and the way Triton serves it.
@@ -98,6 +103,11 @@ class TensorRtLlmEngine(Strict):
     def world_size(self) -> int:
         """GPUs that one copy of the model takes."""
         return self.tp * self.pp
+
+    @property
+    def biased_guides(self) -> bool:
+        """Whether ``logit_bias`` goes together with a grammar."""
+        return True
 
 
 class Checkpoint(Strict):

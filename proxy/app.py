@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from .routes.chat import chat_router
 from .routes.completions import completions_router
 from .routes.health import health_router
 from .routes.models import models_router
+from .schemas import Schemas
 from .services import Services
 from .settings import NotServable, Settings
 
@@ -73,11 +75,15 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     pool = prompt_pool()
     metrics = Metrics()
     admission = Admission(metrics, settings.max_running, settings.max_waiting)
-    services = Services(settings, load_catalog(settings.models, pool), engine, metrics, pool, admission)
+    schemas = Schemas(settings, pool)
+    services = Services(settings, load_catalog(settings.models, pool), engine, metrics, pool, admission, schemas)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.ensure_future(schemas.warm())
         yield
+        warming.cancel()
+        schemas.close()
         await services.engine.close()
         pool.shutdown(wait=False)
 

@@ -33,6 +33,11 @@ class Choice:
         self.cached_blocks = 0
         self.done = False
 
+    @property
+    def cut(self) -> bool:
+        """Whether a stop string ended it."""
+        return self._stops.hit
+
     def feed(self, tokens: Tokens) -> list[Event]:
         """The events of an engine's response. Raises EngineFailed for an id outside the vocabulary."""
         if tokens.cached_blocks:

@@ -8,6 +8,7 @@
     |  |- MissingParameter                                    missing_required_parameter
     |  |- UnsupportedParameter                                unsupported_parameter
     |  |- UnsupportedContent                                  unsupported_content
+    |  |- InvalidJsonSchema                                   invalid_json_schema
     |  |- ContextLengthExceeded                               context_length_exceeded
     |  |- ModelNotFound            404                        model_not_found
     |  |- NotFound                 404                        not_found
@@ -17,6 +18,8 @@
     |- AuthenticationFailed        401 authentication_error   invalid_api_key
     |- Overloaded                  429 rate_limit_error       overloaded          Retry-After
     |- EngineFailed                502 server_error           engine_error
+    |  `- GuideRefused                                        engine_error
+    |- StructuredOutputFailed      502 server_error           structured_output_failed
     |- ModelUnavailable            503 server_error           model_unavailable   Retry-After
     `- TimedOut                    504 server_error           timeout
 
@@ -68,6 +71,10 @@ class UnsupportedParameter(InvalidRequest):
 
 class UnsupportedContent(InvalidRequest):
     code = "unsupported_content"
+
+
+class InvalidJsonSchema(InvalidRequest):
+    code = "invalid_json_schema"
 
 
 class ContextLengthExceeded(InvalidRequest):
@@ -122,6 +129,15 @@ class Overloaded(ForiiError):
 class EngineFailed(ForiiError):
     status = 502
     code = "engine_error"
+
+
+class GuideRefused(EngineFailed):
+    """The engine does not take the grammar that the answer is bound by."""
+
+
+class StructuredOutputFailed(ForiiError):
+    status = 502
+    code = "structured_output_failed"
 
 
 class ModelUnavailable(ForiiError):

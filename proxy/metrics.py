@@ -39,6 +39,13 @@ class Metrics:
         self.completion_tokens = Counter(
             "forii_completion_tokens", "Tokens received from engines.", ["model"], registry=self._registry
         )
+        self.retried_tokens = Counter(
+            "forii_retried_tokens", "Tokens of answers that broke their schema and were thrown away.", ["model"],
+            registry=self._registry,
+        )  # fmt: skip
+        self.guides_refused = Counter(
+            "forii_guides_refused", "Grammars that an engine did not take.", ["model"], registry=self._registry
+        )
         self.cancelled = Counter(
             "forii_requests_cancelled", "Requests whose client went away.", ["model"], registry=self._registry
         )
@@ -85,6 +92,14 @@ class RequestMetrics:
     def refuse(self, status: int) -> None:
         """The request never got to the engine."""
         self._all.requests.labels(self.model, str(status)).inc()
+
+    def retried(self, tokens: int) -> None:
+        """An attempt of so many tokens is thrown away."""
+        self._all.retried_tokens.labels(self.model).inc(tokens)
+
+    def guide_refused(self) -> None:
+        """The engine did not take the request's grammar."""
+        self._all.guides_refused.labels(self.model).inc()
 
     def sample(self) -> SampleTimer:
         return SampleTimer(self)

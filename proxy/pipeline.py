@@ -3,12 +3,14 @@
 ::
 
     ChatRequest  openai/      what the client said (TextRequest: a text completion)
+    -> Constraint grammar/    what the answer is bound by, if anything (schemas.py)
     -> ids       prompt/      chat template, tokenizer, what fits the context (fitting.py)
     -> Generation             n of them: complete, engine-neutral
     -> Tokens    engines/     as they are generated
     -> text      prompt/      detokenizer
     -> text      stops.py     stop strings
     -> Event     formats/     what the text means
+    -> Event     sample.py    once more, if the answer broke its constraint
     -> Chunk     openai/      what the client reads
 
 A whole answer is the fold of these chunks (``openai/completion.py``): there is no second path.
@@ -23,9 +25,10 @@ from contextlib import aclosing
 from functools import partial
 
 from .choice import Choice
+from .constraint import Constraint
 from .engines.base import Engine
 from .errors import InvalidRequest, UnsupportedParameter
-from .events import Done, Event
+from .events import Done
 from .fitting import Fitted, fit
 from .generation import Generation
 from .merge import merge
@@ -38,16 +41,23 @@ from .openai.text_request import TextRequest
 from .openai.text_shape import TEXT
 from .prompt.pool import run
 from .prompt.tokenizer import Tokenizer
+from .sample import Sample
 from .stops import StopStrings
 
 _UINT64 = 2**64
 
 
 async def prepare(
-    request: ChatRequest | TextRequest, model: ServedModel, engine: Engine, metrics: RequestMetrics, size: int = 0
+    request: ChatRequest | TextRequest,
+    model: ServedModel,
+    engine: Engine,
+    metrics: RequestMetrics,
+    size: int = 0,
+    constraint: Constraint | None = None,
 ) -> Answer:
     """The request up to where an engine is needed. size: its bytes; long ones are worked on beside the event loop.
-    Raises what is wrong with the request: nothing is generated before everything is known to be right."""
+    constraint: what the answer is bound by. Raises what is wrong with the request: nothing is generated before
+    everything is known to be right."""
     _check_logits(request, model)
     fitted = await run(model.prompter.pool, size, partial(fit, request, model))
     shape = CHAT if isinstance(request, ChatRequest) else TEXT
@@ -59,14 +69,22 @@ async def prepare(
         log_probs=request.log_probs,
         shape=shape,
     )
-    return Answer(head, fitted, _generations(request, model, fitted), request.stop or (), model, engine, metrics)
+    generations = _generations(request, model, fitted, constraint)
+    begin = partial(_begin, request, model, fitted, StopStrings(request.stop or ()))
+    samples = [Sample(generation, begin, constraint, engine, metrics) for generation in generations]
+    return Answer(head, fitted, model, samples)
 
 
 def _check_logits(request: ChatRequest | TextRequest, model: ServedModel) -> None:
-    """Raises for top log-probs of an engine without logits, and for biased ids that the model does not have."""
+    """Raises for top log-probs of an engine without logits, for a bias beside a schema where the engine cannot do
+    both, and for biased ids that the model does not have."""
     if request.top_log_probs and not model.manifest.recipe.engine.logits:
         field = "top_logprobs" if isinstance(request, ChatRequest) else "logprobs"
         raise UnsupportedParameter("This model's engine is built without logits; leave it out.", field)
+    if request.bias and request.answer_schema and not model.manifest.recipe.engine.biased_guides:
+        raise UnsupportedParameter(
+            "This model's engine cannot do both 'logit_bias' and 'response_format'; leave one out.", "logit_bias"
+        )
     last = model.manifest.vocab_size - 1
     for token in request.bias:
         if not 0 <= token <= last:
@@ -76,11 +94,13 @@ def _check_logits(request: ChatRequest | TextRequest, model: ServedModel) -> Non
             )
 
 
-def _generations(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted) -> tuple[Generation, ...]:
+def _generations(
+    request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, constraint: Constraint | None
+) -> tuple[Generation, ...]:
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed
-    words = _stop_words(model.prompter.tokenizer, request.stop or ())
+    words = () if constraint else _stop_words(model.prompter.tokenizer, request.stop or ())
     return tuple(
         Generation(
             request_id=secrets.token_hex(16),
@@ -94,11 +114,17 @@ def _generations(request: ChatRequest | TextRequest, model: ServedModel, fitted:
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
             log_probs=request.log_probs,
+            guide=constraint.guide if constraint else None,
             top_log_probs=request.top_log_probs,
             logit_bias=request.bias,
         )
         for index in range(request.n)
     )
+
+
+def _begin(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, stops: StopStrings) -> Choice:
+    start = len(fitted.opening.content or "") if fitted.opening else 0
+    return Choice(model.prompter.tokenizer, stops, model.parser(), log_probs=request.log_probs, start=start)
 
 
 def _stop_words(tokenizer: Tokenizer, stop: Sequence[str]) -> tuple[tuple[int, ...], ...]:
@@ -112,61 +138,33 @@ class Answer:
     """A request that is ready to run. prompt_tokens: what its prompt takes. truncated_tokens: what was cut from
     it."""
 
-    def __init__(
-        self,
-        head: Head,
-        fitted: Fitted,
-        generations: tuple[Generation, ...],
-        stop: list[str] | tuple[()],
-        model: ServedModel,
-        engine: Engine,
-        metrics: RequestMetrics,
-    ) -> None:
+    def __init__(self, head: Head, fitted: Fitted, model: ServedModel, samples: Sequence[Sample]) -> None:
         self.head = head
         self.model = model
         self.prompt_tokens = len(fitted.prompt.ids)
         self.truncated_tokens = fitted.prompt.truncated
-        self.samples = len(generations)
-        self._generations = generations
-        self._engine = engine
-        self._metrics = metrics
+        self.samples = len(samples)
         self._opening = fitted.opening
-        start = len(fitted.opening.content or "") if fitted.opening else 0
-        stops = StopStrings(stop)
-        self._choices = [
-            Choice(model.prompter.tokenizer, stops, model.parser(), log_probs=head.log_probs, start=start)
-            for _ in generations
-        ]
+        self._samples = samples
 
     @property
     def completion_tokens(self) -> int:
         """The tokens of all samples so far."""
-        return sum(choice.tokens for choice in self._choices)
+        return sum(sample.choice.tokens for sample in self._samples)
 
     async def chunks(self) -> AsyncGenerator[list[Chunk], None]:
         """The answer, as it is generated; closing it ends the generation in the engine."""
         writer, usage, live = ChunkWriter(self.samples, self._opening), None, self.samples
-        async with aclosing(merge([self._sample(index) for index in range(self.samples)])) as samples:
+        async with aclosing(merge([sample.events() for sample in self._samples])) as samples:
             async for index, events in samples:
                 live -= isinstance(events[-1], Done)
                 if not live:
                     usage = self._usage()
                 yield [chunk for event in events for chunk in writer.write(index, event, usage)]
 
-    async def _sample(self, index: int) -> AsyncGenerator[tuple[int, list[Event]], None]:
-        choice = self._choices[index]
-        timer = self._metrics.sample()
-        async with aclosing(self._engine.generate(self._generations[index])) as stream:
-            async for tokens in stream:
-                timer.tokens(len(tokens.ids))
-                if events := choice.feed(tokens):
-                    yield index, events
-                if choice.done:
-                    return
-
     def _usage(self) -> Usage:
         """The tokens of the whole answer."""
-        blocks = max(choice.cached_blocks for choice in self._choices)
+        blocks = max(sample.choice.cached_blocks for sample in self._samples)
         return Usage(
             prompt=self.prompt_tokens,
             completion=self.completion_tokens,

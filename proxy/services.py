@@ -9,6 +9,7 @@ from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
 from .models import Catalog
+from .schemas import Schemas
 from .settings import Settings
 
 
@@ -22,3 +23,4 @@ class Services:
     metrics: Metrics
     pool: ThreadPoolExecutor
     admission: Admission
+    schemas: Schemas

@@ -47,13 +47,15 @@ class Settings(BaseSettings):
     """host, port: where the proxy listens. api_key: what clients must send; a must off loopback. cache: where
     builds are kept. model: what `forii serve` serves, one or a list: recipes' ids, recipe files or GGUF files.
     triton: HOST:PORT of a Triton's gRPC port; if not set, `forii serve` starts its own. models: folders of
-    finished builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks
-    free ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds: how
-    long a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets a
-    comment line. max_running: sequences in the engine at once, per model. max_waiting: requests that may wait
-    for it, per model. request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how
-    long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for
-    everybody's. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
+    finished builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0
+    picks free ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds:
+    how long a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets
+    a comment line. max_schema_bytes: of a ``response_format``. schema_seconds: processor time that one may
+    take to compile. max_retries: how often an answer that breaks its schema is generated again. max_running:
+    sequences in the engine at once, per model. max_waiting: requests that may wait for it, per model.
+    request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how long answers may
+    still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for everybody's.
+    tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
     model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
 
@@ -72,6 +74,9 @@ class Settings(BaseSettings):
     max_n: Annotated[int, Field(ge=1, le=128)] = 8
     first_answer_seconds: Annotated[float, Field(gt=0)] = 15.0
     keep_alive_seconds: Annotated[float, Field(gt=0)] = 15.0
+    max_schema_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    schema_seconds: Annotated[float, Field(gt=0)] = 2.0
+    max_retries: Annotated[int, Field(ge=0)] = 8
     max_running: Annotated[int, Field(ge=1)] = 64
     max_waiting: Annotated[int, Field(ge=0)] = 256
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0

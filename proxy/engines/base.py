@@ -16,7 +16,8 @@ class Engine(Protocol):
         generator cancels the generation at once.
 
         Raises ModelUnavailable if the engine cannot be reached, EngineFailed if it ends in the middle,
-        ContextLengthExceeded if the prompt is too long for it, UnsupportedParameter for what it cannot do.
+        ContextLengthExceeded if the prompt is too long for it, UnsupportedParameter for what it cannot do,
+        GuideRefused for a grammar that it does not take.
         """
         ...
 

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import grpc
 
-from ..errors import ContextLengthExceeded, EngineFailed, ForiiError, ModelUnavailable, UnsupportedParameter
+from ..errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    ForiiError,
+    GuideRefused,
+    ModelUnavailable,
+    UnsupportedParameter,
+)
 
 _AWAY = "The model's engine cannot be reached right now; try again in a few seconds."
 _STOPPED = "The model's engine stopped in the middle of the answer; send the request again."
 _TOO_LONG = "The prompt is too long for this model; send fewer or shorter messages."
 _CANNOT = "This model's engine cannot do what the request asks for; leave the parameter out."
+_GUIDE = "The model's engine cannot enforce this response format; make the schema simpler."
 _FAILED = "The model's engine could not serve the request; send it again."
 
 # Part of the engine's text, in this order -> the client's error.
 MESSAGES: tuple[tuple[str, type[ForiiError], str], ...] = (
     ("prompt_too_long:", ContextLengthExceeded, _TOO_LONG),
     ("unsupported:", UnsupportedParameter, _CANNOT),
-    ("invalid_guide:", EngineFailed, _FAILED),
+    ("invalid_guide:", GuideRefused, _GUIDE),
     ("engine_failed:", EngineFailed, _STOPPED),
     ("invalid_request:", EngineFailed, _FAILED),
     ("is not healthy", EngineFailed, _STOPPED),

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from ..errors import InvalidRequest, UnsupportedParameter
 from .messages import Message
+from .response_format import AnswerSchema, ResponseFormat, answer_schema
 from .wire import Number, WireRequest, ignored, read_object, refuse, validate
 
 # Fields that ask for something no text model here can deliver, whatever their value.
@@ -22,12 +23,6 @@ NOT_YET = ("tools", "functions", "function_call")
 _TOKEN_ID = re.compile("0|-?[1-9][0-9]{0,9}")
 
 Bias = Annotated[Number, Field(ge=-100, le=100)]
-
-
-class ResponseFormat(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-    type: str
 
 
 class ChatRequest(WireRequest):
@@ -68,6 +63,11 @@ class ChatRequest(WireRequest):
     def bias(self) -> dict[int, float]:
         return {int(token): value for token, value in (self.logit_bias or {}).items()}
 
+    @property
+    def answer_schema(self) -> AnswerSchema | None:
+        """What the answer has to conform to, if anything."""
+        return answer_schema(self.response_format)
+
 
 # Read by section 2 but with no field of their own, since only one value of each can be served.
 _KNOWN = frozenset((*ChatRequest.model_fields, *NOT_YET, "tool_choice", "modalities"))
@@ -104,11 +104,3 @@ def _check_together(request: ChatRequest) -> None:
         )
     if request.top_logprobs and not request.logprobs:
         raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
-    if request.response_format is not None and request.response_format.type != "text":
-        if request.response_format.type in ("json_object", "json_schema"):
-            raise UnsupportedParameter(
-                'Only the response format {"type": "text"} is supported by this server.', "response_format"
-            )
-        raise InvalidRequest(
-            "'response_format.type' must be 'text', 'json_object' or 'json_schema'.", "response_format.type"
-        )

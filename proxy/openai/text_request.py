@@ -52,6 +52,10 @@ class TextRequest(WireRequest):
         """Text completions have none."""
         return {}
 
+    @property
+    def answer_schema(self) -> None:
+        """Nor a response format."""
+
 
 def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]]:
     """The request in a body, and the names of its top-level fields that change nothing. See ``request.parse``."""

@@ -46,7 +46,9 @@ async def answer(http: Request, services: Services, parse: Parse) -> Response:
             metrics.model = model.id
             headers.mark_found(model.id)
             turn = services.admission.turn(model.id, client_of(http.scope), request.n)
-            ready = await prepare(request, model, services.engine, metrics, len(body))
+            schema = request.answer_schema
+            constraint = await services.schemas.constraint(schema, len(body)) if schema else None
+            ready = await prepare(request, model, services.engine, metrics, len(body), constraint)
         except ForiiError as error:
             metrics.refuse(error.status)
             return error_response(error, headers.now())
@@ -81,7 +83,7 @@ def answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
         (413, "The body is too large."),
         (415, "The body is not JSON."),
         (429, "Too many requests wait; try again after `Retry-After` seconds."),
-        (502, "The engine failed; send the request again."),
+        (502, "The engine failed, or no answer conformed to the schema; send the request again."),
         (503, "The engine cannot be reached, or the server stops; try again after `Retry-After` seconds."),
         (504, "The request took too long."),
     )

@@ -4,7 +4,14 @@ import grpc
 import pytest
 
 from proxy.engines.faults import MESSAGES, STATUSES, from_message, from_status
-from proxy.errors import ContextLengthExceeded, EngineFailed, ForiiError, ModelUnavailable, UnsupportedParameter
+from proxy.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    ForiiError,
+    GuideRefused,
+    ModelUnavailable,
+    UnsupportedParameter,
+)
 
 # What engines and Triton really say.
 SAID: list[tuple[str, type[ForiiError]]] = [
@@ -13,7 +20,7 @@ SAID: list[tuple[str, type[ForiiError]]] = [
         ContextLengthExceeded,
     ),
     ("unsupported: embedding_bias is not available on this engine", UnsupportedParameter),
-    ("invalid_guide: the grammar does not compile", EngineFailed),
+    ("invalid_guide: the grammar does not compile", GuideRefused),
     ("engine_failed: the engine is lost and starts anew", EngineFailed),
     ("Request for unknown model: 'x' is not found", ModelUnavailable),
     ("Request for unknown model: 'x' version 1 is not at ready state", ModelUnavailable),

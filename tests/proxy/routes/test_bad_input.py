@@ -220,11 +220,6 @@ _UNSUPPORTED: list[tuple[str, dict[str, object]]] = [
     ("audio", {"audio": {"voice": "x"}}),
     ("modalities", {"modalities": ["text", "audio"]}),
     ("web_search_options", {"web_search_options": {}}),
-    ("response_format", {"response_format": {"type": "json_object"}}),
-    (
-        "response_format",
-        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}},
-    ),
 ]
 NOT_SERVED = [
     Bad(f"{param} is not served", _with(**fields), 400, UNSUPPORTED, param, "support")

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+import pytest
+
+from proxy.errors import ForiiError, InvalidJsonSchema, Overloaded
+from proxy.grammar.invalid import InvalidSchema
+from proxy.grammar.jobs import Compiled
+from proxy.grammar.worker import Arguments, Result, TooCostly, Worker, WorkerDied
+from proxy.openai.response_format import AnswerSchema
+from proxy.schemas import Schemas
+from proxy.settings import Settings
+
+PARAM = "response_format.json_schema.schema"
+
+
+class StandIn(Worker):
+    """Compiles in no process: gives what it is told, or raises it, once it may."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: list[tuple[object, ...]] = []
+        self.gives: object = Compiled("root ::= [a-z]", True, b"pickle")
+        self.may = asyncio.Event()
+        self.may.set()
+
+    async def run(
+        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
+        self.asked.append((work, *arguments))
+        await self.may.wait()
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        return cast(Result, self.gives)
+
+    def close(self) -> None:
+        self.may.set()
+
+
+class Made:
+    """Schemas over two stand-ins."""
+
+    def __init__(self, pool: ThreadPoolExecutor, **settings: object) -> None:
+        workers: list[StandIn] = []
+
+        def make(seconds: float) -> StandIn:
+            workers.append(StandIn(seconds))
+            return workers[-1]
+
+        self.schemas = Schemas(Settings.model_validate(settings), pool, make)
+        self.compiler, self.checker = workers
+
+    async def ask(self, schema: dict[str, object], *, open_objects: bool = False) -> str:
+        """The grammar's text."""
+        wanted = AnswerSchema(schema, open_objects, PARAM)
+        return (await self.schemas.constraint(wanted)).guide.text
+
+
+Make = Callable[..., Made]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda **settings: Made(pool, **settings)
+
+
+async def test_the_same_schema_is_compiled_once(make: Make) -> None:
+    made = make()
+    made.compiler.may.clear()
+    waiting = [asyncio.ensure_future(made.ask({"type": "string"})) for _ in range(5)]
+    await asyncio.sleep(0)
+    made.compiler.may.set()
+    assert len(set(await asyncio.gather(*waiting))) == 1
+    await made.ask({"type": "string"})
+    assert len(made.compiler.asked) == 1
+
+
+async def test_another_schema_and_another_policy_are_compiled_for_themselves(make: Make) -> None:
+    made = make()
+    for open_objects in (False, True):
+        await made.ask({"type": "string"}, open_objects=open_objects)
+        # The order of properties is the order of keys in the answers.
+        await made.ask({"a": 1, "b": 2}, open_objects=open_objects)
+        await made.ask({"b": 2, "a": 1}, open_objects=open_objects)
+    assert len(made.compiler.asked) == 6
+
+
+async def test_a_client_that_leaves_takes_nothing_from_the_others(make: Make) -> None:
+    made = make()
+    made.compiler.may.clear()
+    goes, stays = (asyncio.ensure_future(made.ask({"type": "string"})) for _ in range(2))
+    await asyncio.sleep(0)
+    goes.cancel()
+    await asyncio.sleep(0)
+    made.compiler.may.set()
+    assert await stays
+    assert goes.cancelled()
+    assert len(made.compiler.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [(InvalidSchema("there is no such type", "#/items", "type"), "#/items/type"), (TooCostly(), "2 s")],
+)
+async def test_a_refusal_names_field_and_place_and_is_remembered(
+    failure: Exception, says: str, make: Make
+) -> None:
+    made = make()
+    made.compiler.gives = failure
+    for _ in range(2):
+        with pytest.raises(InvalidJsonSchema) as caught:
+            await made.ask({"type": "string"})
+        assert says in caught.value.message
+        assert caught.value.param == PARAM
+    assert len(made.compiler.asked) == 1
+
+
+async def test_a_compiler_that_died_is_asked_again_next_time(make: Make) -> None:
+    made = make()
+    made.compiler.gives = WorkerDied()
+    with pytest.raises(InvalidJsonSchema):
+        await made.ask({"type": "string"})
+    made.compiler.gives = Compiled("root ::= [a-z]", False, b"")
+    assert await made.ask({"type": "string"})
+
+
+async def test_a_schema_too_large_or_too_deep_never_gets_to_the_compiler(make: Make) -> None:
+    made = make(max_schema_bytes=2000)
+    deep: dict[str, object] = {}
+    for _ in range(500):
+        deep = {"not": deep}
+    long: dict[str, object] = {"description": "x" * 2000}
+    for schema, says in ((long, "2000"), (deep, "nested")):
+        with pytest.raises(InvalidJsonSchema, match=says):
+            await made.ask(schema)
+    assert made.compiler.asked == []
+
+
+async def test_too_many_new_schemas_at_once_are_told_to_come_again(make: Make) -> None:
+    made = make()
+    made.compiler.may.clear()
+    waiting = [asyncio.ensure_future(made.ask({"minimum": number})) for number in range(64)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await made.ask({"minimum": 64})
+    same = asyncio.ensure_future(made.ask({"minimum": 5}))
+    made.compiler.may.set()
+    assert len(await asyncio.gather(*waiting, same)) == 65
+    assert await made.ask({"minimum": 64})
+
+
+async def test_what_is_kept_is_bounded_by_count_and_by_size(make: Make) -> None:
+    for large, rounds, kept in ((0, 1100, 1024), (2**20, 100, 63)):
+        made = make()
+        made.compiler.gives = Compiled("x" * large, False, b"pickle")
+        for number in range(rounds):
+            await made.ask({"minimum": number})
+        assert len(made.compiler.asked) == rounds
+        await made.ask({"minimum": rounds - kept})
+        assert len(made.compiler.asked) == rounds
+        await made.ask({"minimum": rounds - kept - 1})
+        assert len(made.compiler.asked) == rounds + 1
+
+
+async def test_what_was_used_of_late_is_kept(make: Make) -> None:
+    made = make()
+    for number in range(1024):
+        await made.ask({"minimum": number})
+    await made.ask({"minimum": 0})
+    await made.ask({"minimum": 1024})
+    await made.ask({"minimum": 0})
+    assert len(made.compiler.asked) == 1025
+
+
+async def test_a_constraint_says_what_its_schema_needs(make: Make) -> None:
+    made = make(max_retries=3, schema_seconds=0.5)
+    for checked in (True, False):
+        made.compiler.gives = Compiled("root ::= [a-z]", checked, b"pickle")
+        constraint = await made.schemas.constraint(AnswerSchema({"minimum": checked}, False, PARAM))
+        assert (constraint.guide.kind, constraint.buffered, constraint.retries) == ("ebnf_grammar", checked, 3)
+        made.checker.gives = None
+        assert await constraint.violation("text") is None
+        assert made.checker.asked[-1][1:] == (b"pickle", "text")
+        made.checker.gives = TooCostly()
+        assert "too long" in str(await constraint.violation("text"))
+        made.checker.gives = WorkerDied()
+        with pytest.raises(ForiiError):
+            await constraint.violation("text")
+    assert made.compiler.seconds > 0.5 == made.checker.seconds
+
+
+async def test_warming_up_makes_the_first_json_object_wait_for_nothing(make: Make) -> None:
+    made = make()
+    await made.schemas.warm()
+    assert (len(made.compiler.asked), len(made.checker.asked)) == (1, 1)
+    made.compiler.gives = InvalidSchema("no")
+    assert await made.ask({"type": "object"}, open_objects=True)
+
+
+async def test_closing_it_leaves_nobody_waiting(make: Make) -> None:
+    made = make()
+    made.compiler.may.clear()
+    waiting = asyncio.ensure_future(made.ask({"type": "string"}))
+    await asyncio.sleep(0)
+    made.schemas.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
