@@ -19,6 +19,7 @@ OURS = {
     "proxy.generation": set[str](),
     "proxy.events": set[str](),
     "proxy.errors": set[str](),
+    "proxy.grammar": set[str](),
     "proxy.formats": LEAVES,
     "proxy.prompt": LEAVES,
     "proxy.openai": LEAVES,
@@ -34,6 +35,7 @@ LIBRARIES = {
     "tokenizers": ("proxy.prompt", "build_engines"),
     "openvino": ("model_repository", "build_engines"),
     "openvino_genai": ("model_repository", "build_engines"),
+    "jsonschema_rs": ("proxy.grammar",),
     "torch": (),
 }
 
