@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
-from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+from llguidance.gbnf_to_lark import gbnf_to_lark
 
 END = 256
 
@@ -38,7 +38,7 @@ class Reader:
     def __init__(self, ebnf: str) -> None:
         try:
             lark = gbnf_to_lark(ebnf)
-        except GbnfToLarkError as error:
+        except Exception as error:  # it raises a bare one for a rule that is not there
             raise Unreadable(str(error)) from error
         self._matcher = LLMatcher(_TOKENIZER, lark, log_level=0, limits=_LIMITS)
         self._sound()

@@ -18,8 +18,7 @@ from benchmarks.maskbench.order import in_order
 from benchmarks.maskbench.reader import Reader
 from proxy.grammar import CompiledSchema, InvalidSchema, compile_schema
 from proxy.grammar.json_value import JSON, written
-
-from .schemas import altered, hand, recursive_schemas, schemas
+from tests.proxy.grammar.schemas import altered, hand, recursive_schemas, schemas
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 _MOST = 600  # bytes of an answer
