@@ -66,7 +66,7 @@ def _arrays(inner: Schemas) -> Schemas:
 def _objects(inner: Schemas) -> Schemas:
     keys = st.sampled_from(KEYS)
     properties = st.dictionaries(keys, inner, max_size=4)
-    required = st.lists(keys, max_size=2, unique=True).map(list)
+    required: Schemas = st.lists(keys, max_size=2, unique=True).map(list)
     rest = inner | st.booleans()
     return of_type(
         "object",
@@ -111,18 +111,22 @@ recursive_schemas: Schemas = st.tuples(_objects(_referring) | _arrays(_referring
 def hand(seed: int) -> Callable[[list[int]], int]:
     """Writes an answer at random, and wants to end it the more the longer it gets."""
     dice = random.Random(seed)
+    ends: list[int] = [END, *b'"}]']
     written = 0
 
     def choose(allowed: list[int]) -> int:
         nonlocal written
         written += 1
         if dice.random() < 0.2 + written / 150:
-            for end in (END, *b'"}]'):
+            for end in ends:
                 if end in allowed:
                     return end
         return dice.choice(allowed)
 
     return choose
+
+
+_OTHERS: tuple[JSON, ...] = (None, True, 0, 1.5, "", "a", [], {}, {"a": 0}, [0, 0])
 
 
 def altered(value: JSON, dice: random.Random) -> JSON:
@@ -140,4 +144,4 @@ def altered(value: JSON, dice: random.Random) -> JSON:
         return value[:place] + dice.choice(("", "a", "0", "é")) + value[place + dice.randint(0, 1) :]
     if isinstance(value, int) and dice.random() < 0.6:
         return value + dice.choice((-1, 1, 10))
-    return dice.choice((None, True, 0, 1.5, "", "a", [], {}, {"a": 0}, [0, 0]))
+    return dice.choice(_OTHERS)

@@ -31,6 +31,7 @@ seeds = st.integers(0, 1000)
 
 
 def valid(schema: JSON, instance: JSON) -> bool:
+    assert isinstance(schema, dict | bool)
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True).is_valid(instance)
 
 
