@@ -76,4 +76,4 @@ class Reader:
 
     def _sound(self) -> None:
         if self._matcher.is_error():
-            raise Unreadable(self._matcher.get_error())
+            raise Unreadable(self._matcher.get_error().partition("\n")[0])
