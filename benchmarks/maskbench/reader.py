@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
-from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+from llguidance.gbnf_to_lark import gbnf_to_lark
 
-_END = 256
+END = 256
 
 
 class Unreadable(ValueError):
@@ -17,10 +18,10 @@ class Unreadable(ValueError):
 class _Bytes:
     """A tokenizer as llguidance wants it: the token of a byte is the byte."""
 
-    eos_token_id = _END
+    eos_token_id = END
     bos_token_id = None
     tokens: ClassVar[list[bytes]] = [*(bytes([byte]) for byte in range(256)), b"<end>"]
-    special_token_ids: ClassVar[list[int]] = [_END]
+    special_token_ids: ClassVar[list[int]] = [END]
 
     def __call__(self, text: str | bytes) -> list[int]:
         return list(text.encode() if isinstance(text, str) else text)
@@ -28,7 +29,7 @@ class _Bytes:
 
 # Wide: what is judged is the grammar, not how patient its reader is.
 _LIMITS = LLParserLimits(initial_lexer_fuel=50_000_000, step_lexer_fuel=50_000_000, step_max_items=5_000_000)
-_TOKENIZER = LLTokenizer(TokenizerWrapper(_Bytes()), n_vocab=_END + 1, slices=[])
+_TOKENIZER = LLTokenizer(TokenizerWrapper(_Bytes()), n_vocab=END + 1, slices=[])
 
 
 class Reader:
@@ -37,7 +38,7 @@ class Reader:
     def __init__(self, ebnf: str) -> None:
         try:
             lark = gbnf_to_lark(ebnf)
-        except GbnfToLarkError as error:
+        except Exception as error:  # it raises a bare one for a rule that is not there
             raise Unreadable(str(error)) from error
         self._matcher = LLMatcher(_TOKENIZER, lark, log_level=0, limits=_LIMITS)
         self._sound()
@@ -56,6 +57,23 @@ class Reader:
             return None
         return data[:count].decode(errors="ignore")
 
+    def written(self, choose: Callable[[list[int]], int], most: int) -> str | None:
+        """A text of the grammar, or None where it grows past `most` bytes.
+        choose: picks one of the bytes that may come next; END among them ends the text."""
+        self._matcher.reset()
+        data = bytearray()
+        while len(data) < most:
+            allowed = [byte for byte, bias in enumerate(self._matcher.compute_logit_bias()) if bias]
+            self._sound()
+            if not allowed:
+                raise Unreadable(f"nothing may follow {bytes(data)!r}")
+            byte = choose(allowed)
+            if byte == END:
+                return data.decode()
+            data.append(byte)
+            self._matcher.consume_token(byte)
+        return None
+
     def _sound(self) -> None:
         if self._matcher.is_error():
-            raise Unreadable(self._matcher.get_error())
+            raise Unreadable(self._matcher.get_error().partition("\n")[0])

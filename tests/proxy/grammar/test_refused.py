@@ -1,0 +1,70 @@
+"""Schemas that are refused: with the place, a reason, and in milliseconds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from proxy.grammar import InvalidSchema, compile_schema
+from proxy.grammar.json_value import JSON
+
+_PROMISED = 0.25  # seconds of CPU time; the contract says milliseconds
+
+
+def nested(depth: int) -> JSON:
+    schema: JSON = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
+def below(schema: JSON) -> JSON:
+    """The schema of the property ``age`` of an object."""
+    return {"type": "object", "properties": {"name": {"type": "string"}, "age": schema}}
+
+
+REFUSED: dict[str, tuple[JSON, str]] = {
+    "a number": (5, "#"),
+    "a list": ([], "#"),
+    "an unknown type": (below({"type": "whole"}), "#/properties/age/type"),
+    "properties that are a list": (below({"properties": []}), "#/properties/age/properties"),
+    "required that is a word": (below({"required": "name"}), "#/properties/age/required"),
+    "a property that is no schema": (below(3), "#/properties/age"),
+    "a negative length": (below({"type": "string", "maxLength": -1}), "#/properties/age/maxLength"),
+    "$ref to nowhere": (below({"$ref": "#/$defs/none"}), "#/properties/age/$ref"),
+    "$ref to an anchor that is not": (below({"$ref": "#none"}), "#/properties/age/$ref"),
+    "$ref to a remote URL": (below({"$ref": "https://example.com/schema.json"}), "#/properties/age/$ref"),
+    "nested 1,000 deep": (nested(1000), "#"),
+    "5 MB": ({"properties": {f"key{number:05}": {"description": "x" * 85} for number in range(45_000)}}, "#"),
+    "minimum above maximum": (below({"type": "integer", "minimum": 2, "maximum": 1}), "#/properties/age/minimum"),
+    "minLength above maxLength": (below({"minLength": 2, "maxLength": 1}), "#/properties/age/minLength"),
+    "minItems above maxItems": (below({"minItems": 2, "maxItems": 1}), "#/properties/age/minItems"),
+    "an enum of nothing": (below({"enum": []}), "#/properties/age/enum"),
+    "a pattern that is no regex": (below({"pattern": "(a"}), "#/properties/age/pattern"),
+    "a pattern with a look-behind": (below({"pattern": "(?<=a)b"}), "#/properties/age/pattern"),
+    "a key that is required and forbidden": (
+        below({"properties": {}, "required": ["id"], "additionalProperties": False}),
+        "#/properties/age/required",
+    ),
+    "nothing satisfies it": (False, "#"),
+    "it needs itself without end": (
+        {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]},
+        "#",
+    ),
+    "a draft that nobody knows": ({"$schema": "https://example.com/draft"}, "#/$schema"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("open_objects", [False, True])
+def test_a_bad_schema_is_refused_with_its_place(name: str, open_objects: bool) -> None:
+    schema, place = REFUSED[name]
+    begin = time.process_time()
+    with pytest.raises(InvalidSchema) as caught:
+        compile_schema(schema, open_objects=open_objects)
+    assert time.process_time() - begin < _PROMISED
+    error = caught.value
+    assert f"{error.path}/{error.keyword}".rstrip("/") == place
+    assert str(error) == f"{place}: {error.message}"
+    assert error.message
