@@ -25,6 +25,7 @@ from .settings import Settings
 
 # Schemas that may wait to be compiled.
 _MOST_WAITING = 64
+_SHOWN = 400  # characters of a reason, which may quote the schema
 _PATIENCE = 1.5
 _MOST_KEPT, _MOST_KEPT_BYTES = 1024, 64 * 2**20
 
@@ -67,7 +68,7 @@ class Schemas:
             # A client that leaves takes nothing from the others who wait for it.
             found = await asyncio.shield(self._compiling[key])
         if isinstance(found, Refusal):
-            raise InvalidJsonSchema(f"The schema is refused: {found.reason}", wanted.param)
+            raise InvalidJsonSchema(f"The schema is refused: {found.reason[:_SHOWN]}", wanted.param)
         return Constraint(
             guide=Guide("ebnf_grammar", found.ebnf),
             violation=partial(self._violation, found),

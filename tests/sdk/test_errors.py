@@ -41,7 +41,16 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
         "messages[0].content[1]",
     ),
     "tool_choice without tools": ({"tool_choice": "auto"}, "invalid_value", "tool_choice"),
-    "a JSON answer": ({"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
+    "a JSON answer in a schema that is none": (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "text"}}}},
+        "invalid_json_schema",
+        "response_format.json_schema.schema",
+    ),
+    "a JSON answer with a bias": (
+        {"response_format": {"type": "json_object"}, "logit_bias": {"5": 1}},
+        "unsupported_parameter",
+        "logit_bias",
+    ),
     "top_logprobs of 6": ({"logprobs": True, "top_logprobs": 6}, "invalid_value", "top_logprobs"),
     "top_logprobs without logprobs": ({"top_logprobs": 2}, "invalid_value", "top_logprobs"),
     "a logit_bias past the vocabulary": ({"logit_bias": {"49152": 5}}, "invalid_value", "logit_bias.49152"),

@@ -11,7 +11,11 @@ for (const [options, code, param] of [
   [{ messages: [] }, "invalid_value", "messages"],
   [{ stop: ["a", ""] }, "invalid_value", "stop[1]"],
   [{ messages: [{ role: "user", content: null }] }, "invalid_value", "messages[0].content"],
-  [{ response_format: { type: "json_object" } }, "unsupported_parameter", "response_format"],
+  [
+    { response_format: { type: "json_schema", json_schema: { name: "x", schema: { type: "text" } } } },
+    "invalid_json_schema",
+    "response_format.json_schema.schema",
+  ],
 ]) {
   for (const stream of [false, true]) {
     test(`${code} ${param}, ${stream ? "streamed" : "whole"}`, async () => {
