@@ -103,8 +103,8 @@ class Sample:
                 if trial.shown:
                     break
         raise StructuredOutputFailed(
-            f"No answer conformed to the schema: {first[:_SHOWN]}. Send the request again, or make the schema easier"
-            " to fulfil."
+            f"No answer conformed to the schema: {first[:_SHOWN]}. Send the request again, or make the schema"
+            " easier to fulfil."
         )
 
     async def _attempt(self, generation: Generation) -> AsyncGenerator[list[Event], None]:
