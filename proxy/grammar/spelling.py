@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from .automaton import Automaton
 from .intervals import BEYOND_ASCII, Intervals
-from .rules import NEVER, Chars, Expr, Grammar, Rule, Text, choice, sequence
+from .rules import EMPTY, NEVER, Chars, Expr, Grammar, Rule, Text, choice, sequence
 
 _QUOTE = Text('"')
 _RAW = Intervals([(0x20, 0x7F)]) - Intervals.of('"\\')
@@ -70,15 +70,27 @@ def spell(grammar: Grammar, automaton: Automaton) -> tuple[Expr, bool]:
     if words is not None:
         return choice([Text(json.dumps(word, ensure_ascii=False)) for word in words]), True
     exact = all(_few_beyond(points) is not None for edges in automaton.edges for points, _ in edges)
-    rule = grammar.shared(("spelled", automaton), lambda: _Speller(grammar, automaton).whole(), "s")
+    key = ("spelled", automaton)
+    rule = grammar.shared(key, lambda: sequence('"', _Speller(grammar, automaton, _QUOTE).whole()), "s")
     return rule, exact
 
 
-class _Speller:
-    """Writes the rules of one automaton."""
+def spell_raw(grammar: Grammar, automaton: Automaton) -> Expr:
+    """The strings of the language themselves, as numbers are written."""
+    if automaton.is_empty:
+        return NEVER
+    words = automaton.finite(_FEW_WORDS)
+    if words is not None:
+        return choice([Text(word) for word in words])
+    return grammar.shared(("raw", automaton), lambda: _Speller(grammar, automaton, EMPTY).whole(), "n")
 
-    def __init__(self, grammar: Grammar, automaton: Automaton) -> None:
+
+class _Speller:
+    """Writes the rules of one automaton. end: what follows its strings."""
+
+    def __init__(self, grammar: Grammar, automaton: Automaton, end: Expr) -> None:
         self.grammar = grammar
+        self.end = end
         self.edges, self.accepting = automaton.edges, automaton.accepting
         self.entries = Counter(to for edges in self.edges for _, to in edges)
         self.entries[0] += 1
@@ -86,7 +98,7 @@ class _Speller:
         self.waiting: list[int] = []
 
     def whole(self) -> Expr:
-        start = sequence('"', self.rest(0))
+        start = self.rest(0)
         while self.waiting:
             state = self.waiting.pop()
             self.grammar.define(self.rules[state], self.alternatives(state))
@@ -108,19 +120,19 @@ class _Speller:
 
     def ending(self, state: int) -> Expr:
         if not self.edges[state]:
-            return _QUOTE
+            return self.end
         if state not in self.rules:
             self.rules[state] = self.grammar.fresh()
             self.waiting.append(state)
         return self.rules[state]
 
     def alternatives(self, state: int) -> Expr:
-        found: list[Expr] = [_QUOTE] if state in self.accepting else []
+        found: list[Expr] = [self.end] if state in self.accepting else []
         for points, to in self.edges[state]:
             characters = list(_characters(points))
             rest = self.rest(to)
-            if len(characters) > 1 and rest != _QUOTE:
-                rest = self.grammar.rule(rest) if not isinstance(rest, Rule) else rest
+            if len(characters) > 1 and not isinstance(rest, Rule | Text):
+                rest = self.grammar.rule(rest)
             found.extend(sequence(character, rest) for character in characters)
         return choice(found)
 
