@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.grammar.json_value import JSON
+from proxy.grammar.json_value import JSON, Value
 
 
 def in_order(instance: JSON, schema: JSON, root: JSON) -> JSON:
-    """The instance, declared keys first and in their order. Sees through $ref, allOf, anyOf and oneOf."""
+    """The instance, declared keys first and in their order, listed values as they are listed. Sees through
+    $ref, allOf, anyOf, oneOf, then and else."""
     views = list(_views(schema, root, 0))
+    for view in views:
+        listed = view.get("enum")
+        for value in [view.get("const"), *(listed if isinstance(listed, list) else [])]:
+            if Value.of(value) == Value.of(instance):
+                return value
     if isinstance(instance, list):
         return [in_order(item, _item(views, index), root) for index, item in enumerate(instance)]
     if not isinstance(instance, dict):
@@ -30,9 +36,10 @@ def _views(schema: JSON, root: JSON, depth: int) -> Iterator[dict[str, JSON]]:
     yield schema
     if isinstance(schema.get("$ref"), str):
         yield from _views(_pointed(str(schema["$ref"]), root), root, depth + 1)
-    for word in ("allOf", "anyOf", "oneOf"):
+    for word in ("allOf", "anyOf", "oneOf", "then", "else"):
         branches = schema.get(word)
-        for branch in branches if isinstance(branches, list) else ():
+        branches = branches if isinstance(branches, list) else [branches]
+        for branch in branches:
             yield from _views(branch, root, depth + 1)
 
 

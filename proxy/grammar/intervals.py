@@ -14,11 +14,20 @@ _SURROGATES = (0xD800, 0xDFFF)
 class Intervals:
     """An immutable, hashable set of code points with ``&``, ``|``, ``-`` and ``~``."""
 
-    __slots__ = ("ranges",)
+    __slots__ = ("_hash", "ranges")
 
     def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
         """ranges: (first, last) code points, in any order; they may overlap."""
         self.ranges = tuple(_merged(ranges))
+        self._hash = hash(self.ranges)
+
+    @classmethod
+    def _sorted(cls, ranges: list[tuple[int, int]]) -> Intervals:
+        """Of ranges that are in order and apart, without surrogates."""
+        made = cls.__new__(cls)
+        made.ranges = tuple(ranges)
+        made._hash = hash(made.ranges)
+        return made
 
     @classmethod
     def of(cls, characters: str) -> Intervals:
@@ -43,7 +52,7 @@ class Intervals:
         return isinstance(other, Intervals) and self.ranges == other.ranges
 
     def __hash__(self) -> int:
-        return hash(self.ranges)
+        return self._hash
 
     def __repr__(self) -> str:
         return f"Intervals({self.ranges})"
@@ -52,22 +61,38 @@ class Intervals:
         return Intervals(self.ranges + other.ranges)
 
     def __invert__(self) -> Intervals:
-        gaps, at = [], 0
-        for start, end in self.ranges:
-            gaps.append((at, start - 1))
-            at = end + 1
-        return Intervals([*gaps, (at, _LAST)])
+        return ANY - self
 
     def __and__(self, other: Intervals) -> Intervals:
         found, i, j = [], 0, 0
-        while i < len(self.ranges) and j < len(other.ranges):
-            (a, b), (c, d) = self.ranges[i], other.ranges[j]
-            found.append((max(a, c), min(b, d)))
-            i, j = (i + 1, j) if b < d else (i, j + 1)
-        return Intervals(found)
+        ours, theirs = self.ranges, other.ranges
+        while i < len(ours) and j < len(theirs):
+            (a, b), (c, d) = ours[i], theirs[j]
+            if a <= d and c <= b:
+                found.append((a if a > c else c, b if b < d else d))
+            if b < d:
+                i += 1
+            else:
+                j += 1
+        return Intervals._sorted(found)
 
     def __sub__(self, other: Intervals) -> Intervals:
-        return self & ~other
+        left: list[tuple[int, int]] = []
+        at = 0
+        theirs = other.ranges
+        for start, end in self.ranges:
+            while at < len(theirs) and theirs[at][1] < start:
+                at += 1
+            place = at
+            while place < len(theirs) and theirs[place][0] <= end:
+                first, last = theirs[place]
+                if first > start:
+                    left.append((start, first - 1))
+                start = last + 1
+                place += 1
+            if start <= end:
+                left.append((start, end))
+        return Intervals._sorted(left)
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

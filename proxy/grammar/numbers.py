@@ -14,22 +14,25 @@ from functools import lru_cache
 from .automaton import Automaton, TooManyStates
 from .bounds import PLACES, above, below
 from .facets import Numbers
+from .free_numbers import DIGITS, LARGEST, free
 from .multiples import common_multiple, multiples_of
 from .regex import pattern
 from .rules import Expr, Grammar
 from .spelling import spell_raw
 
-_DIGITS = 19  # of a 64-bit integer; a number has more only if its bounds ask for them
 _MOST_DIGITS = 40
-_LONGEST = 400  # digits: more than the largest double has
+_LONGEST = 100  # digits; no integer is written that is larger
 _FEW = 1000  # multiples that are written one by one
-_LARGEST = Decimal("1.7976931348623157e308")
 _SMALLEST = Decimal("5e-324")
 _SCIENTIFIC = r"^-?[1-9](\.[0-9]{1,17})?e(\+?0?[0-9]|\+?[1-9][0-9]{1,2}|-0?[1-9]|-[1-9][0-9]{1,2})$"
 
 
 def write(grammar: Grammar, numbers: Numbers) -> tuple[Expr, set[str]]:
     """The spelled numbers, and the keywords that this leaves to the check."""
+    if numbers == Numbers(integer=numbers.integer):
+        return grammar.rule(free(signed=True, integer=numbers.integer), "n"), set()
+    if numbers == Numbers(Decimal(0), integer=numbers.integer):
+        return grammar.rule(free(signed=False, integer=numbers.integer), "n"), set()
     automaton, unsaid = language(numbers)
     return spell_raw(grammar, automaton), set(unsaid)
 
@@ -82,8 +85,9 @@ def _digits(numbers: Numbers) -> int:
     bounds = [bound.adjusted() + 1 for bound in (numbers.low, numbers.high) if bound is not None]
     needed = [numbers.low] if numbers.low is not None and numbers.low > 0 else []
     needed += [numbers.high] if numbers.high is not None and numbers.high < 0 else []
-    least = max((bound.adjusted() + 2 for bound in needed), default=0)
-    return max(_DIGITS, min(max(bounds, default=0), _MOST_DIGITS), min(least, _LONGEST))
+    # Without an exponent an integer reaches a bound by its digits only.
+    least = max((bound.adjusted() + 2 for bound in needed), default=0) if numbers.integer else 0
+    return max(DIGITS, min(max(bounds, default=0), _MOST_DIGITS), min(least, _LONGEST))
 
 
 def _spellings(numbers: Numbers, digits: int | None) -> Automaton:
@@ -97,8 +101,8 @@ def _spellings(numbers: Numbers, digits: int | None) -> Automaton:
 @lru_cache(maxsize=1)
 def _doubles() -> Automaton:
     """The scientific spellings of all doubles but 0."""
-    positive = above(_SMALLEST, False, True) & below(_LARGEST, False, True)
-    negative = below(-_SMALLEST, False, True) & above(-_LARGEST, False, True)
+    positive = above(_SMALLEST, False, True) & below(LARGEST, False, True)
+    negative = below(-_SMALLEST, False, True) & above(-LARGEST, False, True)
     return pattern(_SCIENTIFIC)[0] & (positive | negative)
 
 

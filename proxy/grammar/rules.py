@@ -6,14 +6,15 @@
     name ::= "\\x22name\\x22: " s1
     s1 ::= "\\"" | [a-z] s1 | "\\\\" e s1
 
-One rule a line, ASCII names, literals, classes of ASCII characters (or ASCII and everything beyond), ``|``, ``* + ?``
-and ``{m,n}``. XGrammar 0.1.25, 0.1.30 and 0.2.8 and llguidance disagree on anything else. Rules that can never finish
-are found and left out: an engine would take them, and then mask every token.
+One rule a line, ASCII names, literals, classes of ASCII characters (or ASCII and everything beyond), ``|``, ``*
++ ?`` and ``{m,n}``. XGrammar 0.1.25, 0.1.30 and 0.2.8 and llguidance disagree on anything else. Rules that can
+never finish are found and left out: an engine would take them, and then mask every token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence as Seq
+from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from itertools import count
 
@@ -83,6 +84,12 @@ def sequence(*parts: Expr | str) -> Expr:
             elif piece != EMPTY:
                 flat.append(piece)
     return flat[0] if len(flat) == 1 else Sequence(tuple(flat)) if flat else EMPTY
+
+
+def letters(text: str) -> Expr:
+    """The text, character by character. A reader that takes the longest literal that can begin, and never goes
+    back, needs it where other strings may begin in the same way."""
+    return sequence(*(Chars(Intervals.of(char)) for char in text))
 
 
 def choice(parts: Seq[Expr | str]) -> Expr:

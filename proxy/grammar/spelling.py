@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from .automaton import Automaton
 from .intervals import BEYOND_ASCII, Intervals
-from .rules import EMPTY, NEVER, Chars, Expr, Grammar, Rule, Text, choice, sequence
+from .rules import EMPTY, NEVER, Chars, Expr, Grammar, Rule, Text, choice, letters, sequence
 
 _QUOTE = Text('"')
 _RAW = Intervals([(0x20, 0x7F)]) - Intervals.of('"\\')
@@ -68,7 +68,7 @@ def spell(grammar: Grammar, automaton: Automaton) -> tuple[Expr, bool]:
         return any_string(grammar), True
     words = automaton.finite(_FEW_WORDS)
     if words is not None:
-        return choice([Text(json.dumps(word, ensure_ascii=False)) for word in words]), True
+        return choice([letters(json.dumps(word, ensure_ascii=False)) for word in words]), True
     exact = all(_few_beyond(points) is not None for edges in automaton.edges for points, _ in edges)
     key = ("spelled", automaton)
     rule = grammar.shared(key, lambda: sequence('"', _Speller(grammar, automaton, _QUOTE).whole()), "s")
@@ -153,11 +153,9 @@ def _characters(points: Intervals) -> Iterator[Expr]:
     raw = points & _RAW
     if few is None or (not few and points & BEYOND_ASCII):
         raw |= BEYOND_ASCII
-    if raw.size == 1:
-        yield Text(chr(raw.ranges[0][0]))
-    elif raw:
+    if raw:
         yield Chars(raw)
-    yield from map(Text, few or "")
+    yield from map(letters, few or "")
     short = "".join(letter for char, letter in _ESCAPES.items() if ord(char) in points)
     if len(short) == 1:
         yield Text("\\" + short)

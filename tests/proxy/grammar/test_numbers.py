@@ -159,6 +159,28 @@ def test_what_is_a_number(numbers: Numbers, yes: list[str], no: list[str]) -> No
     assert [text for text in no if reader.accepts(text)] == []
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(DOUBLES, min_size=1, max_size=20), st.text("0123456789.-+e", max_size=8))
+@example([1e-323, 2e-323, 9.9e-323, 1.7e308, 1.79e308, 9.99e307, -0.0, 1e16, 123456789012345.6], "0e0")
+def test_free_numbers_are_those_of_the_automaton(values: list[float], junk: str) -> None:
+    """They are written without it, in one rule."""
+    for numbers in (Numbers(), Numbers(Decimal(0)), Numbers(integer=True), Numbers(Decimal(0), integer=True)):
+        grammar = Grammar()
+        ebnf = grammar.text(write(grammar, numbers)[0])
+        reader, automaton = Reader(ebnf), language(numbers)[0]
+        assert ebnf.count("\n") == 2
+        for text in [
+            *map(json.dumps, values),
+            *(str(int(value)) for value in values),
+            junk,
+            "0",
+            "-0",
+            "-0.0",
+            "-7",
+        ]:
+            assert reader.accepts(text) == automaton.accepts(text), text
+
+
 def test_an_empty_range_is_never() -> None:
     assert write(Grammar(), Numbers(Decimal(2), high=Decimal(1)))[0] == NEVER
     assert write(Grammar(), Numbers(Decimal(1), True, Decimal(2), True, integer=True))[0] == NEVER

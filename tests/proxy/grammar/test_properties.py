@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import warnings
@@ -22,9 +23,12 @@ from tests.proxy.grammar.schemas import altered, hand, recursive_schemas, schema
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 _MOST = 600  # bytes of an answer
+_EXAMPLES = os.environ.get("FORII_EXAMPLES")  # so many new ones; by default the same few each time
 _PATIENT = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=int(_EXAMPLES or 150),
+    derandomize=_EXAMPLES is None,
+    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 seeds = st.integers(0, 1000)
@@ -80,7 +84,12 @@ def test_an_instance_that_is_nearly_valid_does_not_get_through(
 def test_a_valid_instance_in_key_order_is_taken(data: st.DataObject, schema: JSON) -> None:
     instance = in_order(drawn(data, schema), schema, schema)
     assume(spelled(instance))
-    compiled = compile_schema(schema, open_objects=True)
+    try:
+        compiled = compile_schema(schema, open_objects=True)
+    except InvalidSchema as error:
+        # Bounds that exclude each other are refused wherever they stand, in a branch that is never taken, too.
+        assume("is above" not in error.message)
+        raise
     note(compiled.ebnf)
     assert Reader(compiled.ebnf).taken(written(instance)) is None
     assert compiled.validate(instance) == []
@@ -100,7 +109,7 @@ def drawn(data: st.DataObject, schema: JSON) -> JSON:
 
 
 def in_draft7(schema: JSON) -> bool | dict[str, JSON]:
-    """The schema in the words that hypothesis-jsonschema knows."""
+    """The schema in words that hypothesis-jsonschema knows, without ``propertyNames``, which spoil its state."""
     if not isinstance(schema, dict):
         return bool(schema)
     new: dict[str, JSON] = {}
@@ -108,6 +117,8 @@ def in_draft7(schema: JSON) -> bool | dict[str, JSON]:
         name = {"dependentRequired": "dependencies", "prefixItems": "items"}.get(word, word)
         if word == "items" and "prefixItems" in schema:
             name = "additionalItems"
+        if word == "propertyNames":
+            continue
         if word in ("enum", "const"):
             new[name] = value
         elif word in ("properties", "patternProperties") and isinstance(value, dict):

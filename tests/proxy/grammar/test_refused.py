@@ -44,8 +44,8 @@ REFUSED: dict[str, tuple[JSON, str]] = {
     "a pattern that is no regex": (below({"pattern": "(a"}), "#/properties/age/pattern"),
     "a pattern with a look-behind": (below({"pattern": "(?<=a)b"}), "#/properties/age/pattern"),
     "a key that is required and forbidden": (
-        below({"properties": {}, "required": ["id"], "additionalProperties": False}),
-        "#/properties/age/required",
+        {"type": "object", "properties": {}, "required": ["id"], "additionalProperties": False},
+        "#/required",
     ),
     "nothing satisfies it": (False, "#"),
     "it needs itself without end": (

@@ -1,0 +1,21 @@
+"""How much a grammar may ask of the engine that reads it."""
+
+from __future__ import annotations
+
+MOST_BROAD = 48
+MOST_BROAD_OPEN = 1000  # what the letter of a schema leaves open is said as exactly as can be
+
+
+class Budget:
+    """A state in which almost any token may come next costs an engine about 20 ms when it compiles the grammar.
+    What would take more of them than are left is said less exactly, and left to the check."""
+
+    def __init__(self, broad: int = MOST_BROAD) -> None:
+        self.left = broad
+
+    def take(self, broad: int) -> bool:
+        """Takes so many broad states, if there are so many."""
+        if broad > self.left:
+            return False
+        self.left -= broad
+        return True

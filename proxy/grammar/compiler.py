@@ -1,0 +1,149 @@
+"""A document in, its grammar and the keywords left to the check out.
+
+A location in the schema is a set of schemas that all hold there. Each such set has one rule, made from its cases
+(``normal_form.py``); what it refers to waits in a list, so that depth and recursion cost nothing::
+
+    schemas -> cases -> one alternative for each type -> values.py, numbers.py, strings.py, arrays.py, objects.py
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+
+from .arrays import write_array
+from .automaton import Automaton
+from .budget import MOST_BROAD, MOST_BROAD_OPEN, Budget
+from .case import Case
+from .document import Document
+from .facets import Strings
+from .invalid import InvalidSchema
+from .json_value import Value
+from .normal_form import NormalForm
+from .numbers import write as write_number
+from .objects import write_object
+from .rules import Expr, Grammar, Rule, Text, TooLarge, Unsatisfiable, choice, letters
+from .schema import Schema
+from .strings import language
+from .strings import write as write_string
+from .values import plain_values, write_values
+
+MOST_RULES = 2500  # past so many, what is left of the schema is taken for anything, and checked
+
+
+class Compiler:
+    """seconds: how long it may take."""
+
+    def __init__(self, document: Document, *, open_objects: bool, seconds: float) -> None:
+        self.grammar = Grammar()
+        self.budget = Budget(MOST_BROAD_OPEN if open_objects else MOST_BROAD)
+        self.open_objects = open_objects
+        self._document = document
+        self._marks: set[str] = set()
+        self._deadline = time.thread_time() + seconds
+        self._normal = NormalForm(document, self._deadline)
+        self._rules: dict[frozenset[Schema], Rule] = {}
+        self._written: dict[Hashable, Rule] = {}
+        self._waiting: list[tuple[Rule, frozenset[Schema]]] = []
+
+    def run(self) -> tuple[str, frozenset[str]]:
+        """The grammar's text and the keywords left to the check. Raises InvalidSchema where no value satisfies the
+        schema, or where it is too large or takes too long."""
+        root = self.rule((self._document.root,))
+        while self._waiting:
+            rule, schemas = self._waiting.pop(0)
+            if time.thread_time() > self._deadline:
+                raise InvalidSchema("the schema takes too long to compile; make it smaller")
+            self.grammar.define(rule, self._alternatives(self._normal.cases(schemas)))
+        try:
+            return self.grammar.text(root), frozenset(self._marks)
+        except Unsatisfiable:
+            raise self._document.impossible or InvalidSchema("no value satisfies this schema") from None
+        except TooLarge as error:
+            raise InvalidSchema(f"the schema is too large: {error}") from None
+
+    def rule(self, schemas: tuple[Schema, ...]) -> Rule:
+        """The rule for a value that satisfies all the schemas; it is written later."""
+        key = self._normal.plain(schemas)
+        if key and len(self.grammar) > MOST_RULES and key not in self._rules:
+            self.mark("size")
+            return self.rule(())
+        found = self._rules.get(key)
+        if found is None:
+            found = self._rules[key] = self.grammar.fresh("v")
+            self._waiting.append((found, key))
+        return found
+
+    def finite(self, schemas: tuple[Schema, ...]) -> tuple[Value, ...] | None:
+        """All values that satisfy them, where they are few."""
+        return self._normal.finite(self._normal.plain(schemas))
+
+    def names(self, schemas: tuple[Schema, ...]) -> tuple[Automaton, bool]:
+        """The strings that satisfy them; False: and perhaps more."""
+        found, exact = Automaton.NOTHING, True
+        for case in self._normal.cases(self._normal.plain(schemas)):
+            if "string" in case.types:
+                automaton, alike = language(excluding(case))
+                found, exact = found | automaton, exact and alike and not case.marks
+        return found, exact
+
+    def mark(self, word: str) -> None:
+        """This keyword is left to the check."""
+        self._marks.add(word)
+
+    def _alternatives(self, cases: tuple[Case, ...]) -> Expr:
+        parts = [part for case in cases for part in self._of_case(case)]
+        if any(case.values is None and "string" in case.types for case in cases):
+            # Other strings may begin as these do.
+            parts = [
+                letters(part.text) if isinstance(part, Text) and part.text[:1] == '"' else part for part in parts
+            ]
+        return choice(parts)
+
+    def _of_case(self, case: Case) -> list[Expr]:
+        self._marks |= case.marks
+        if case.values is not None:
+            return write_values(self, case)
+        if any(value.kind in ("number", "array", "object") and value.kind in case.types for value in case.refused):
+            self.mark("not")
+        writers: dict[str, Callable[[], Expr]] = {
+            "null": lambda: plain_values(case, "null"),
+            "boolean": lambda: plain_values(case, "boolean"),
+            "number": lambda: self._number(case),
+            "string": lambda: self._string(case),
+            "array": lambda: self._shared(case.arrays, lambda: write_array(self, case.arrays)),
+            "object": lambda: self._shared(case.objects, lambda: write_object(self, case.objects)),
+        }
+        return [write() for kind, write in writers.items() if kind in case.types]
+
+    def _number(self, case: Case) -> Expr:
+        def write() -> Expr:
+            expr, unsaid = write_number(self.grammar, case.numbers)
+            self._marks |= unsaid
+            return expr
+
+        return self._shared(case.numbers, write)
+
+    def _string(self, case: Case) -> Expr:
+        strings = excluding(case)
+
+        def write() -> Expr:
+            expr, unsaid = write_string(self.grammar, strings, self.budget)
+            self._marks |= unsaid
+            return expr
+
+        return self._shared(strings, write)
+
+    def _shared(self, key: Hashable, write: Callable[[], Expr]) -> Expr:
+        """What has been written for the same facets before."""
+        found = self._written.get(key)
+        if found is None:
+            found = self._written[key] = self.grammar.rule(write())
+        return found
+
+
+def excluding(case: Case) -> Strings:
+    """What is asked of a string, with the refused ones among it."""
+    words = frozenset(value.value for value in case.refused if isinstance(value.value, str))
+    return replace(case.strings, excluded=case.strings.excluded | words) if words else case.strings

@@ -1,0 +1,180 @@
+"""A JSON Schema in, its parsed subschemas out, and what its references lead to.
+
+Everything that can be wrong with a schema is found here, before any grammar is made; the message names the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import fields
+from urllib.parse import unquote, urldefrag
+
+import jsonschema_rs
+
+from .draft import escape, settle, subschemas
+from .invalid import InvalidSchema
+from .json_value import JSON, JSONObject
+from .schema import ANYTHING, NOTHING, Schema
+from .words import Words, absolute
+
+MOST_DEPTH = 128  # nesting of the schema's own text; real ones stay under 40
+MOST_NODES = 50_000  # values in the schema's own text
+
+_HOME = "file:///schema"  # the base of a schema that does not name itself; nothing is read from there
+_FIELDS = tuple(field.name for field in fields(Schema))
+
+
+class Document:
+    """root: the whole schema, parsed. impossible: a subschema that nothing satisfies, if one was seen. Raises
+    InvalidSchema for what is not JSON Schema, and for references that lead nowhere or out of the schema."""
+
+    def __init__(self, schema: JSON) -> None:
+        _measure(schema)
+        self.schema, self.draft = settle(schema)
+        self._interned: dict[Hashable, Schema] = {_said(schema): schema for schema in (ANYTHING, NOTHING)}
+        self._order: dict[Schema, int] = {}
+        self._parsed: dict[tuple[int, str], Schema] = {}
+        self._places: dict[str, tuple[JSON, str, str]] = {}
+        self._targets: dict[str, Schema] = {}
+        self.impossible: InvalidSchema | None = None
+        self._index(self.schema, _HOME, "#")
+        self._check_references()
+        self.validator = self._validator()
+        self.root = self.parse(self.schema, _HOME, "#")
+        self._follow()
+
+    def target(self, uri: str) -> Schema:
+        """What a reference leads to."""
+        return self._targets[uri]
+
+    def parse(self, raw: JSON, base: str, path: str) -> Schema:
+        """The parsed subschema. base: what its references are relative to. path: where it stands, for messages."""
+        if isinstance(raw, bool):
+            return ANYTHING if raw else NOTHING
+        if not isinstance(raw, dict):
+            raise InvalidSchema("a schema is an object or a boolean", path)
+        key = (id(raw), base)
+        found = self._parsed.get(key)
+        if found is None:
+            here = self._base(raw, base)
+            words = Words(raw, here, path, self.draft, self.parse)
+            self.impossible = self.impossible or words.impossible
+            found = self._parsed[key] = self.intern(words.schema())
+        return found
+
+    def intern(self, schema: Schema) -> Schema:
+        """The one schema that says this."""
+        found = self._interned.setdefault(_said(schema), schema)
+        self._order.setdefault(found, len(self._order))
+        return found
+
+    def order(self, schema: Schema) -> int:
+        """Where the schema stands among all: in a fixed order, the same in every run."""
+        return self._order.get(schema, -1)
+
+    def _base(self, raw: JSONObject, base: str) -> str:
+        name = raw.get(self.draft.id_word)
+        if not isinstance(name, str) or name.startswith("#") or (self.draft.lone_ref and "$ref" in raw):
+            return base
+        return urldefrag(absolute(base, name))[0]
+
+    def _index(self, raw: JSON, base: str, path: str) -> None:
+        """Where the names of the schema (``$id``, ``$anchor``) lead."""
+        waiting = [(raw, base, path)]
+        self._places.setdefault(base, (raw, base, path))
+        while waiting:
+            raw, base, path = waiting.pop()
+            if not isinstance(raw, dict):
+                continue
+            here = self._base(raw, base)
+            self._places.setdefault(here, (raw, base, path))
+            for anchor in _anchors(raw, self.draft.id_word):
+                self._places.setdefault(f"{here}#{anchor}", (raw, base, path))
+            waiting.extend((child, here, path + step) for step, child in subschemas(raw))
+
+    def _check_references(self) -> None:
+        waiting: list[tuple[JSON, str, str]] = [(self.schema, _HOME, "#")]
+        while waiting:
+            raw, base, path = waiting.pop()
+            if isinstance(raw, dict):
+                here = self._base(raw, base)
+                for word in ("$ref", "$dynamicRef"):
+                    if isinstance(ref := raw.get(word), str):
+                        self._place(absolute(here, ref), path, word)
+                waiting.extend((child, here, path + step) for step, child in subschemas(raw))
+
+    def _follow(self) -> None:
+        """Parses what references lead to, until nothing new is found."""
+        waiting = [schema.ref for schema in self._interned.values() if schema.ref]
+        while waiting:
+            for uri in waiting:
+                self._targets.setdefault(uri, self.parse(*self._place(uri, "#", "$ref")))
+            waiting = [
+                schema.ref for schema in self._interned.values() if schema.ref and schema.ref not in self._targets
+            ]
+
+    def _place(self, uri: str, path: str, word: str) -> tuple[JSON, str, str]:
+        """The raw schema that a URI leads to, with its base and path. path, word: who asks."""
+        if uri in self._places:
+            return self._places[uri]
+        home, fragment = urldefrag(uri)
+        if home not in self._places:
+            raise InvalidSchema(
+                f"{uri!r} is outside of this schema and is not fetched; put it in $defs", path, word
+            )
+        raw, base, at = self._places[home]
+        pointer = unquote(fragment)
+        if pointer and not pointer.startswith("/"):
+            raise InvalidSchema(f"there is no {'#' + pointer!r} in this schema", path, word)
+        for part in pointer.split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(raw, dict) and name in raw:
+                base, raw = self._base(raw, base), raw[name]
+            elif isinstance(raw, list) and name.isdecimal() and int(name) < len(raw):
+                raw = raw[int(name)]
+            else:
+                raise InvalidSchema(f"there is no {'#' + pointer!r} in this schema", path, word)
+            at += "/" + escape(name)
+        self._places[uri] = (raw, base, at)
+        return self._places[uri]
+
+    def _validator(self) -> jsonschema_rs.Validator:
+        try:
+            return self.draft.validator(self.schema, validate_formats=True, offline=True)
+        except jsonschema_rs.ValidationError as error:
+            *place, word = [str(part) for part in error.instance_path] or [""]
+            path = "#" + "".join("/" + escape(part) for part in place)
+            raise InvalidSchema(f"this is not JSON Schema: {error.message}", path, word) from error
+        except ValueError as error:
+            raise InvalidSchema(f"this is not JSON Schema: {error}") from error
+
+
+def _said(schema: Schema) -> Hashable:
+    return tuple(getattr(schema, name) for name in _FIELDS)
+
+
+def _anchors(raw: JSONObject, id_word: str) -> Iterator[str]:
+    for word in ("$anchor", "$dynamicAnchor"):
+        if isinstance(name := raw.get(word), str):
+            yield name
+    if isinstance(name := raw.get(id_word), str) and name.startswith("#"):
+        yield name[1:]
+
+
+def _measure(schema: JSON) -> None:
+    """Raises for what is too deep or too large to be looked at, without recursion."""
+    count, level, depth = 0, [schema], 0
+    while level:
+        count, depth = count + len(level), depth + 1
+        if depth > MOST_DEPTH:
+            raise InvalidSchema(f"the schema is nested deeper than {MOST_DEPTH} levels")
+        if count > MOST_NODES:
+            raise InvalidSchema(f"the schema has more than {MOST_NODES} values")
+        below = (
+            node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list)
+        )
+        level = [child for children in below for child in children]
+
+
+def _children(node: JSON) -> Iterable[JSON]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
