@@ -33,7 +33,7 @@ class Admission:
     """The lines of all models, and the one of the long requests. max_running: places in the engine, max_waiting:
     requests that may wait, of each. readers: long requests that may be read at once."""
 
-    def __init__(self, metrics: Metrics, max_running: int, max_waiting: int, readers: int = 1) -> None:
+    def __init__(self, metrics: Metrics, max_running: int, max_waiting: int, readers: int) -> None:
         self._metrics = metrics
         self._max_running = max_running
         self._max_waiting = max_waiting

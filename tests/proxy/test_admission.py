@@ -172,7 +172,7 @@ async def test_one_that_gave_up_and_has_not_said_so_is_not_called() -> None:
 
 
 async def test_too_many_are_refused_and_told_so_before_they_have_waited() -> None:
-    admission = Admission(Metrics(), max_running=1, max_waiting=0)
+    admission = Admission(Metrics(), max_running=1, max_waiting=0, readers=1)
     async with admission.turn("m", "", 1):
         with pytest.raises(Overloaded):
             admission.turn("m", "", 1)
