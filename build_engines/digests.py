@@ -20,8 +20,10 @@ class Digests:
         self._folder = folder
 
     def of(self, file: Path, compute: Callable[[Path], str]) -> str:
-        """The digest of a file: what `compute` says of it, asked only once as long as the file is as it was. Raises
-        OSError for a file that is not there."""
+        """The digest of a file: what `compute` says of it, asked only once as long as the file is as it was.
+
+        Raises OSError for a file that is not there.
+        """
         file = file.resolve()
         place = self._folder / f"{hashlib.sha256(bytes(file)).hexdigest()}.json"
         mark = _mark(file)

@@ -73,8 +73,8 @@ class Repository:
         self.keep(model.name)
 
     def unload(self, name: str) -> None:
-        """Unloads a model; Triton ends what still runs on it with an error. Raises TritonError, and then Triton has
-        the model as before."""
+        """Unloads a model; Triton ends what still runs on it with an error. Raises TritonError, and then the
+        model is there as before."""
         (self._kept / name).unlink(missing_ok=True)
         request = pb.RepositoryModelUnloadRequest(model_name=name)
         try:

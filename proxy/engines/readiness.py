@@ -71,7 +71,8 @@ class Readiness:
         call = self._transport.stream(encode(_question(model, room)))
         try:
             async for message in call:
-                return message.error_message
+                error: str = message.error_message
+                return error
             return "the stream ended without an answer"
         finally:
             call.cancel()

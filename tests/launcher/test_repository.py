@@ -1,4 +1,4 @@
-"""Models that load or unload too slowly, or not at all: what Triton, the guard and the next try find afterwards."""
+"""Models that load too slowly or do not unload: what Triton, the guard and the next try find afterwards."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_log_probs_are_of_the_whole_answer_and_end_where_the_ids_do() -> None:
     seen = [response.output_tensors[2].array for response, _ in sender.sent if response is not None]
     assert [array.tolist() for array in seen] == [[[[-1.0, -2.0]]], [[[-1.0, -2.0, -3.0]]]]
     # However long the answer, no response makes an array of its own.
-    assert np.shares_memory(*seen)
+    assert np.shares_memory(seen[0], seen[1])
     assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in seen)
 
 

@@ -17,8 +17,8 @@ from request import Request
 from runtime import Logits, Runtime
 from sampler import Sampler, log_prob
 
-# Rows in a piece of a sequence, such that a piece takes about the time of a step of the pipeline: both together hold
-# up a cancelled request.
+# Rows in a piece of a sequence, such that a piece takes about the time of a step of the pipeline: a cancelled
+# request waits for both.
 _FIRST, _MOST = 8, 32
 _SHORT, _LONG = 0.03, 0.07  # seconds
 _COMPILING = 0.02  # seconds between two questions whether the compilation is done

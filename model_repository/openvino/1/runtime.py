@@ -3,7 +3,7 @@
 One sequence at a time, a piece of any length after the other: the model keeps the sequence in its state (inputs
 ``input_ids``, ``attention_mask``, ``position_ids``, ``beam_idx``, output ``logits``), which takes twice what the
 pipeline's KV cache would for it. It holds the weights a second time, in the layout that this way of running needs;
-so nothing is compiled before it is first needed, and then in a thread of its own, since that takes a second or two.
+so nothing is compiled before it is first needed, and then in a thread of its own: that takes a second or two.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Runtime:
         that only `discard` makes sense."""
         assert self._compiled is not None, "ready() was not asked"
         infer = self._compiled.result()
-        infer.infer(_inputs(ids, self._length), share_inputs=True)
+        # Not with share_inputs: arrays that are gone by the time the next request is made corrupt the heap.
+        infer.infer(_inputs(ids, self._length))
         self._length += len(ids)
         rows: Logits = infer.get_tensor("logits").data[0]
         return rows

@@ -1,4 +1,4 @@
-"""Which errors make readiness doubt a model, and what it then asks of it: a transport that plays what Triton says."""
+"""Which errors make readiness doubt a model, and what it then asks of it. A transport plays what Triton says."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from proxy.engines.triton import TritonEngine
 from proxy.errors import ForiiError
 from tests.proxy.engines.test_tensors import GENERATION, tensors
 from tests.proxy.engines.test_triton import said
+from tests.recovery.asked import read_out
 
 ROOM = GENERATION.max_tokens
 NO_ROOM = "invalid_request: request_output_len must be at least 1, not 0"
@@ -67,9 +68,7 @@ def engine(triton: Played) -> TritonEngine:
 async def fail(engine: TritonEngine) -> None:
     """An answer that must not go well."""
     with pytest.raises(ForiiError):
-        async with aclosing(engine.generate(GENERATION)) as stream:
-            async for _ in stream:
-                pass
+        await read_out(engine.generate(GENERATION))
 
 
 def broken(code: grpc.StatusCode, details: str) -> grpc.RpcError:
