@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import line, results, streams
+from benchmarks import gaps, line, results, streams
 from benchmarks.child import serving
 from benchmarks.proxy import Proxy, running
 from build_engines.build import TEMPLATES, build
@@ -63,6 +63,9 @@ def main() -> None:
     for precision, speed in speeds.items():
         report.add(f"| {precision} | " + " | ".join(f"{one:.0f}" for one in speed))
         report.add(f" | {speed[-1] / speed[0]:.1f} |\n")
+    report.add(f"\n{gaps.HEAD}")
+    for row in _gaps(exact):
+        report.add(str(row))
     report.add("\nThe line from request to event bytes alone, without HTTP and gRPC (`benchmarks/line.py`):\n\n")
     report.add(line.table(asyncio.run(line.measure(exact))))
     results.write(report.text)
@@ -82,6 +85,16 @@ def _mock(build: Path, folder: Path, floors: dict[int, dict[int, float]], report
             for row in streams.rows("mock", proxy, grpc, model, pace, floors[pace], request):
                 report.add(str(row))
     return request
+
+
+def _gaps(build: Path) -> list[gaps.Row]:
+    """A stream beside long prompts, on the mock engine."""
+    with (
+        tempfile.TemporaryDirectory(prefix="forii-bench-") as folder,
+        serving("benchmarks.mock_engine", gaps.PACE) as engine,
+        running(engine.address, [build], Path(folder) / "proxy.log") as proxy,
+    ):
+        return asyncio.run(gaps.rows(proxy.child.address, load_manifest(build).recipe.model.id))
 
 
 def _triton(

@@ -45,7 +45,7 @@ def build(
     that does not fit, a program that fails, a disk that is full.
     """
     try:
-        last = plan(recipe, progress, templates, examples)
+        last = plan(recipe, cache, progress, templates, examples)
         return steps.run(_named(last, step) if step else last, cache.absolute(), progress)
     except ImportError as error:
         raise BuildError(
@@ -56,9 +56,11 @@ def build(
         raise BuildError(f"{error.filename or cache}: {error.strerror}") from error
 
 
-def plan(recipe: Recipe, progress: Progress, templates: Path = TEMPLATES, examples: Path = EXAMPLES) -> Step:
+def plan(
+    recipe: Recipe, cache: Path, progress: Progress, templates: Path = TEMPLATES, examples: Path = EXAMPLES
+) -> Step:
     """The last step of the recipe's build, which needs all others. Runs nothing but, for a GGUF file that the
-    recipe does not pin, its digest. Raises BuildError as ``build``."""
+    recipe does not pin, its digest, which the cache remembers. Raises BuildError as ``build``."""
     # Imported here: a machine has what the one target needs, and often not what the other does.
     if isinstance(recipe.engine, TensorRtLlmEngine):
         from build_engines.targets import tensorrtllm
@@ -67,7 +69,7 @@ def plan(recipe: Recipe, progress: Progress, templates: Path = TEMPLATES, exampl
     from build_engines.sources import source_digest
     from build_engines.targets import openvino
 
-    return openvino.plan(recipe, source_digest(openvino.source_of(recipe), progress), templates)
+    return openvino.plan(recipe, source_digest(openvino.source_of(recipe), cache, progress), templates)
 
 
 def _named(last: Step, name: str) -> Step:

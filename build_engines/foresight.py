@@ -50,7 +50,7 @@ def dry_run(recipe: Recipe, name: str, cache: Path, examples: Path = EXAMPLES) -
     again = ["python3", "-m", "build_engines", called, "--cache", str(cache)]
     if examples != EXAMPLES:
         again += ["--examples", str(examples)]
-    last = plan(recipe, Silent(), TEMPLATES, examples)
+    last = plan(recipe, cache, Silent(), TEMPLATES, examples)
     steps = last.order()
     parts = [
         f"# For the machine or container whose cache is {cache}",
@@ -71,10 +71,11 @@ def explain(recipe: Recipe, examples: Path = EXAMPLES) -> str:
         raise RecipeError(
             f"{recipe.model.id}: there is nothing to explain for the target {recipe.engine.target!r}"
         )
+    from build_engines.targets import tensorrtllm
     from build_engines.targets.trtllm_design import design
     from build_engines.targets.trtllm_explanation import explanation
 
-    return explanation(design(recipe, recipe.engine), plan(recipe, Silent(), TEMPLATES, examples))
+    return explanation(design(recipe, recipe.engine), tensorrtllm.plan(recipe, TEMPLATES, examples))
 
 
 def _line(step: Step, cache: Path, again: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from build_engines.child import ChildError, run_child
+from build_engines.digests import Digests
 from build_engines.gguf_model import check_magic
 from build_engines.programs import folder_size
 from build_engines.progress import Progress
@@ -29,19 +30,24 @@ class SourceError(BuildError):
     """A source that cannot be had or is not what the recipe pins; the message says which and what to do."""
 
 
-def source_digest(source: PackageSource | GgufSource, progress: Progress) -> str:
-    """SHA-256 in hex of the file the source stands for: the pinned one, else computed.
+def source_digest(source: PackageSource | GgufSource, cache: Path, progress: Progress) -> str:
+    """SHA-256 in hex of the file the source stands for: the pinned one, else computed, once for a file that stays
+    as it is.
 
     Raises GgufError for a file that is missing or not GGUF.
     """
     if source.sha256 is not None:
         return source.sha256
     check_magic(source.file)
-    started = time.monotonic()
-    progress.start("digest")
-    digest = _digest(source.file, lambda done, total: progress.advance("digest", done, total))
-    progress.finish("digest", time.monotonic() - started)
-    return digest
+
+    def compute(file: Path) -> str:
+        started = time.monotonic()
+        progress.start("digest")
+        digest = _digest(file, lambda done, total: progress.advance("digest", done, total))
+        progress.finish("digest", time.monotonic() - started)
+        return digest
+
+    return Digests(cache / "digests").of(source.file, compute)
 
 
 def fetch(source: PackageSource | GgufSource, folder: Path, log: Path, advance: Advance) -> Path:

@@ -161,7 +161,8 @@ def load_model(
 ) -> None:
     """Serve one more model from the `forii serve` that runs, without a restart; build it first if need be.
 
-    It is gone again when that `forii serve` ends.
+    That `forii serve` has it until it ends; the next one does not: name the model in its --model, FORII_MODEL or
+    forii.toml too, to have it there after a restart.
     """
     from launcher.build_progress import BuildProgress
     from launcher.control import ask

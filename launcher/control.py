@@ -11,7 +11,8 @@ where the person sees it; here a finished build is read in a thread, loaded into
 requests.
 
 A model that is unloaded is not found from that moment on (404). Requests that found it before it finish first;
-their room bounds how long that takes. Changes happen one after another, in the order in which they came.
+their room bounds how long that takes. If Triton then fails to unload it, it is found again. Changes happen one
+after another, in the order in which they came.
 """
 
 from __future__ import annotations
@@ -65,12 +66,16 @@ class Control:
 
     async def unload(self, name: str) -> str:
         """Serves the model no more; returns its id when the last request for it is over and its memory is free.
-        Raises ModelNotFound, TritonError."""
+        Raises ModelNotFound, and TritonError where Triton keeps the model: then it is served again."""
         async with self._one:
             model = self._services.catalog.find(name)
             self._services.catalog.remove(model)
             await self._services.catalog.unused(model)
-            await asyncio.to_thread(self._triton.unload, model.build)
+            try:
+                await asyncio.to_thread(self._triton.unload, model.build)
+            except (TritonError, OSError) as error:
+                self._services.catalog.add(model)
+                raise TritonError(f"{error}; {model.id} is served as before, try again") from error
             logger.info("unloaded", extra={"model": model.id})
             return model.id
 

@@ -10,6 +10,7 @@ A model of a running Triton is marked only while it must be there: once it is lo
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,26 +62,37 @@ class Repository:
         """Loads a model folder into the running Triton. Raises TritonError, and leaves nothing of it behind."""
         self.link(model)
         request = pb.RepositoryModelLoadRequest(model_name=model.name)
-        try:
-            with self._triton() as triton:
+        with self._triton() as triton:
+            try:
                 triton.RepositoryModelLoad(request, timeout=_LOAD_SECONDS)
-        except grpc.RpcError as error:
-            (self.folder / model.name).unlink()
-            raise TritonError(f"Triton cannot load {model.name}: {error.details()}") from error
+            except grpc.RpcError as error:
+                (self.folder / model.name).unlink()
+                if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    _unload_when_loaded(triton, model.name)
+                raise TritonError(f"Triton cannot load {model.name}: {error.details()}") from error
         self.keep(model.name)
 
     def unload(self, name: str) -> None:
-        """Unloads a model; Triton ends what still runs on it with an error. Raises TritonError."""
+        """Unloads a model; Triton ends what still runs on it with an error. Raises TritonError, and then the
+        model is there as before."""
         (self._kept / name).unlink(missing_ok=True)
-        (self.folder / name).unlink(missing_ok=True)
         request = pb.RepositoryModelUnloadRequest(model_name=name)
         try:
             with self._triton() as triton:
                 triton.RepositoryModelUnload(request, timeout=_LOAD_SECONDS)
         except grpc.RpcError as error:
+            # Should it go all the same, after the deadline, the guard misses it and starts Triton again, with it.
+            self.keep(name)
             raise TritonError(f"Triton cannot unload {name}: {error.details()}") from error
+        (self.folder / name).unlink(missing_ok=True)
 
     @contextmanager
     def _triton(self) -> Iterator[service_pb2_grpc.GRPCInferenceServiceStub]:
         with grpc.insecure_channel(self._address) as channel:
             yield service_pb2_grpc.GRPCInferenceServiceStub(channel)
+
+
+def _unload_when_loaded(triton: service_pb2_grpc.GRPCInferenceServiceStub, name: str) -> None:
+    """Triton goes on loading when nobody waits for it any more, and unloads only what it has loaded."""
+    with contextlib.suppress(grpc.RpcError):  # it loads for ever; the error that follows tells of it
+        triton.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name=name), timeout=_LOAD_SECONDS)

@@ -24,11 +24,10 @@ from .middleware import ApiKey, RequestContext
 from .models import load_catalog
 from .openai.request import ChatRequest
 from .openai.text_request import TextRequest
-from .prompt.pool import prompt_pool
+from .prompt.pool import THREADS, prompt_pool
 from .responses import error_response
-from .routes.chat import chat_router
-from .routes.completions import completions_router
 from .routes.health import health_router
+from .routes.inference import inference_router
 from .routes.models import models_router
 from .schemas import Schemas
 from .services import Services
@@ -74,7 +73,7 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
         engine = TritonEngine(settings.triton)
     pool = prompt_pool()
     metrics = Metrics()
-    admission = Admission(metrics, settings.max_running, settings.max_waiting)
+    admission = Admission(metrics, settings.max_running, settings.max_waiting, THREADS)
     schemas = Schemas(settings, pool)
     services = Services(settings, load_catalog(settings.models, pool), engine, metrics, pool, admission, schemas)
 
@@ -96,8 +95,7 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     )
     app.state.services = services
     for prefix in _PREFIXES:
-        app.include_router(chat_router(services), prefix=prefix, tags=["inference"])
-        app.include_router(completions_router(services), prefix=prefix, tags=["inference"])
+        app.include_router(inference_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])
     app.include_router(health_router(services), tags=["operations"])
     app.add_exception_handler(ForiiError, _forii_error)

@@ -26,8 +26,8 @@ class Metrics:
             "forii_requests_running", "Inference requests being answered.", ["model"], registry=self._registry
         )
         self.waiting = Gauge(
-            "forii_requests_waiting", "Inference requests waiting for the engine.", ["model"],
-            registry=self._registry,
+            "forii_requests_waiting", "Requests waiting for the engine; without a model, long ones to be read.",
+            ["model"], registry=self._registry,
         )  # fmt: skip
         self.rejected = Counter(
             "forii_requests_rejected", "Requests refused because too many waited.", ["model"],

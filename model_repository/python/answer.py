@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 from piece import Piece
 from request import Request
@@ -34,7 +35,8 @@ class Answer:
         self._sender = sender
         self._stops = StopWatch(request.stop_words)
         self._room = request.room
-        self._log_probs: list[float] = []
+        self._log_probs: npt.NDArray[np.float32] = np.empty(request.room if request.log_probs else 0, np.float32)
+        self._scored = 0
 
     def send(self, piece: Piece) -> bool:
         """Sends the next ids, with their log-probs and logits where the request wants them. Returns whether the
@@ -42,7 +44,8 @@ class Answer:
         taken, over = self._take(piece.ids)
         over = over or piece.ended
         if self.request.log_probs:
-            self._log_probs += piece.log_probs[:taken]
+            self._log_probs[self._scored : self._scored + taken] = piece.log_probs[:taken]
+            self._scored += taken
         if taken or over:
             self._sender.send(self._response(piece, taken, over), flags=_FINAL if over else 0)
         return over
@@ -75,7 +78,7 @@ class Answer:
             pb_utils.Tensor("sequence_length", np.array([[taken]], dtype=np.int32)),
         ]
         if self.request.log_probs:
-            tensors.append(pb_utils.Tensor("output_log_probs", np.array([[self._log_probs]], dtype=np.float32)))
+            tensors.append(pb_utils.Tensor("output_log_probs", self._log_probs[None, None, : self._scored]))
         if piece.logits is not None and taken:
             # As the TensorRT-LLM backend streams them: steps, beams, vocabulary.
             tensors.append(pb_utils.Tensor("generation_logits", piece.logits[None, :taken, None]))

@@ -45,13 +45,21 @@ STATUSES: dict[grpc.StatusCode, tuple[type[ForiiError], str]] = {
 }
 
 
-# What Triton says in the place of a model that is not there to speak for itself.
-_GONE = ("is not healthy", "Request for unknown model", "is not ready")
+# What a model that works says of one request alone: the contract's words, Triton's and the TensorRT-LLM backend's.
+REFUSALS = (
+    "prompt_too_long:",
+    "unsupported:",
+    "invalid_guide:",
+    "invalid_request:",
+    "Maximum queue size",
+    "exceeds maximum input length",
+    "error when fetching new request",
+)
 
 
-def is_alive(text: str) -> bool:
-    """Whether an error message comes from the model itself."""
-    return not any(part in text for part in _GONE)
+def is_refusal(text: str) -> bool:
+    """Whether an error message is known to be about one request alone, and so comes from a model that works."""
+    return "engine_failed:" not in text and any(part in text for part in REFUSALS)
 
 
 def from_message(text: str) -> ForiiError:

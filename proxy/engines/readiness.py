@@ -1,9 +1,9 @@
 """Whether models answer. Triton's own word is not enough: it goes on calling a model ready whose process died, or
 whose GPU failed. So the model itself is asked.
 
-It is asked for an answer without room. Every engine refuses that at once, before the request meets the others,
-and a refusal is a sign of life: it costs no token, and no wait for a full batch. A model whose last answer failed
-is asked for one token, since only that shows that it can write again.
+It is asked for an answer without room. The CPU engine refuses that at once, before the request meets the others,
+and a known refusal is a sign of life: it costs no token, and no wait for a full batch. A model that is doubted,
+because it failed or said what nobody knows, is asked for one token, since only that shows that it can write.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Readiness:
         self._asked: dict[str, tuple[float, asyncio.Task[bool]]] = {}
 
     def doubt(self, model: str) -> None:
-        """An answer of the model has failed."""
+        """The model has failed, and not one request alone."""
         self._doubted.add(model)
 
     def trust(self, model: str) -> None:
-        """An answer of the model went well."""
+        """The model has written."""
         self._doubted.discard(model)
 
     async def of(self, model: str) -> bool:
@@ -50,18 +50,32 @@ class Readiness:
         return await asyncio.shield(asking)
 
     async def _ask(self, model: str) -> bool:
-        doubted = model in self._doubted
-        call = self._transport.stream(encode(_question(model, 1 if doubted else 0)))
         try:
-            message = await asyncio.wait_for(anext(aiter(call)), _TIMEOUT_SECONDS)
-        except (grpc.RpcError, asyncio.TimeoutError, StopAsyncIteration):
+            return await asyncio.wait_for(self._works(model), _TIMEOUT_SECONDS)
+        except (grpc.RpcError, asyncio.TimeoutError):
             return False
-        finally:
-            call.cancel()
-        if message.error_message:
-            return not doubted and faults.is_alive(message.error_message)
+
+    async def _works(self, model: str) -> bool:
+        if model not in self._doubted:
+            error = await self._error(model, 0)
+            if not error or faults.is_refusal(error):
+                return True
+            self.doubt(model)
+        if await self._error(model, 1):
+            return False
         self.trust(model)
         return True
+
+    async def _error(self, model: str, room: int) -> str:
+        """What the model says against an answer with so much room; empty when it begins one."""
+        call = self._transport.stream(encode(_question(model, room)))
+        try:
+            async for message in call:
+                error: str = message.error_message
+                return error
+            return "the stream ended without an answer"
+        finally:
+            call.cancel()
 
 
 def _question(model: str, room: int) -> Generation:

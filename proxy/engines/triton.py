@@ -40,13 +40,14 @@ class TritonEngine:
                     raise self._fault(generation, message.error_message)
                 started = True
                 tokens = reader.read(message.infer_response)
+                if tokens.ids or tokens.finish is not None:
+                    self._readiness.trust(generation.model)
                 yield tokens
                 if tokens.finish is not None:
-                    self._readiness.trust(generation.model)
                     return
         except grpc.RpcError as error:
             logger.warning("engine call failed: %s: %s", error.code(), error.details())
-            self._readiness.doubt(generation.model)
+            self._doubt(generation, error.details() or "")
             if retry and not started and error.code() is grpc.StatusCode.UNAVAILABLE:
                 # Under another id: Triton may not have noticed yet that the first try is gone.
                 again = replace(generation, request_id=secrets.token_hex(16))
@@ -67,10 +68,13 @@ class TritonEngine:
 
     def _fault(self, generation: Generation, text: str) -> ForiiError:
         logger.warning("engine error: %s", text)
-        error = faults.from_message(text)
-        if isinstance(error, EngineFailed):
+        self._doubt(generation, text)
+        return faults.from_message(text)
+
+    def _doubt(self, generation: Generation, text: str) -> None:
+        """After an error. text: what the engine said."""
+        if not faults.is_refusal(text):
             self._readiness.doubt(generation.model)
-        return error
 
     async def close(self) -> None:
         await self._transport.close()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import FailFast, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from ..errors import InvalidRequest, UnsupportedParameter
@@ -29,7 +29,7 @@ class ChatRequest(WireRequest):
     """A chat completion request. Fields the API does not know are ignored and named in the response header
     `x-forii-ignored-params`."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=1), FailFast()]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=5)] = 0

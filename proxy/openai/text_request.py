@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, SkipValidation, Tag
 
 from ..errors import InvalidRequest, UnsupportedParameter
 from .wire import WireRequest, ignored, read_object, refuse, validate
@@ -18,11 +17,9 @@ def _prompt_tag(value: object) -> str:
     return "ids" if isinstance(value, list) else "text"
 
 
-TokenId = Annotated[int, Field(ge=0)]
-TextOrIds = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[TokenId], Field(min_length=1), Tag("ids")],
-    Discriminator(_prompt_tag),
-]
+# pydantic keeps the interpreter's lock until it has looked at all ids, so it is not asked to: _check_prompt does.
+TokenIds = SkipValidation[Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]]
+TextOrIds = Annotated[Annotated[str, Tag("text")] | Annotated[TokenIds, Tag("ids")], Discriminator(_prompt_tag)]
 
 
 class TextRequest(WireRequest):
@@ -61,19 +58,25 @@ def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]
     """The request in a body, and the names of its top-level fields that change nothing. See ``request.parse``."""
     given = read_object(body, '{"model": ..., "prompt": ...}')
     refuse(_UNDELIVERABLE, given)
-    _refuse_prompts(given)
+    _check_prompt(given.get("prompt"))
     request = validate(TextRequest, given, max_n)
     if request.best_of not in (None, request.n):
         raise UnsupportedParameter("'best_of' is not supported by this server; leave it out.", "best_of")
     return request, ignored(request, given, TextRequest.model_fields)
 
 
-def _refuse_prompts(given: Mapping[str, object]) -> None:
-    prompt = given.get("prompt")
-    if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list):
+def _check_prompt(prompt: object) -> None:
+    if prompt in ("", []):
+        raise InvalidRequest("'prompt' must have at least 1 character or token; it must not be empty.", "prompt")
+    if not isinstance(prompt, list):
+        return
+    if isinstance(prompt[0], str | list):
         raise UnsupportedParameter(
             "'prompt' must be one string or one array of token ids; send each prompt in a request of its own.",
             "prompt",
         )
-    if prompt == "":
-        raise InvalidRequest("'prompt' must not be empty.", "prompt")
+    place = next((place for place, token in enumerate(prompt) if type(token) is not int or token < 0), None)
+    if place is not None:
+        token = prompt[place]
+        got = f"; got {token}" if type(token) is int else ""
+        raise InvalidRequest(f"'prompt[{place}]' must be a token id, an integer from 0{got}.", f"prompt[{place}]")

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, field_validator
 
-from ..errors import InvalidJson, InvalidRequest, UnsupportedParameter
+from ..errors import InvalidJson, InvalidRequest, RequestTooLarge, UnsupportedParameter
 from ..generation import Sampling
 from .invalid import invalid_request
+from .json_text import MOST_OBJECTS, BadJson, TooManyObjects, read_json
 
 MAX_STOP_LENGTH = 1024
 
@@ -78,12 +78,16 @@ def read_object(body: bytes, example: str) -> dict[str, JsonValue]:
     """The fields in a body that are not null: OpenAI treats an explicit null like a field that was left out.
 
     example: what the body should look like. Raises InvalidJson for a body that is no JSON object (NaN, invalid
-    UTF-8 and bottomless nesting included).
+    UTF-8 and bottomless nesting included), RequestTooLarge for one of too many objects.
     """
     try:
-        data: JsonValue = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        data = read_json(body)
+    except BadJson as error:
         raise InvalidJson(f"The request body is not valid JSON: {error}. Send one JSON object.") from error
+    except TooManyObjects as error:
+        raise RequestTooLarge(
+            f"The request has more than {MOST_OBJECTS} JSON objects; send fewer messages or parts."
+        ) from error
     if not isinstance(data, dict):
         raise InvalidJson(f"The request body must be one JSON object: {example}.")
     return {name: value for name, value in data.items() if value is not None}

@@ -17,4 +17,5 @@ def echo(prompt: Prompt, tokenizer: Tokenizer, *, log_probs: bool) -> Content:
         for token in prompt.ids:
             entries.append(LogProb(tokenizer.text_of(token), tokenizer.raw_bytes(token), None, offset=offset))
             offset += len(detokenizer.feed(token))
-    return Content(prompt.text, tuple(entries))
+    text = tokenizer.decode(prompt.ids) if prompt.text is None else prompt.text
+    return Content(text, tuple(entries))

@@ -14,17 +14,24 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
+# How many long requests are worked on at once.
+THREADS = 2
 # Rendering and tokenizing less than this takes under 5 ms, and a thread costs more than it saves.
 _INLINE_CHARACTERS = 8_000
 
 
 def prompt_pool() -> ThreadPoolExecutor:
     """The threads for long prompts."""
-    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="prompt")
+    return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="prompt")
+
+
+def is_long(characters: int) -> bool:
+    """Whether work about so much text belongs into a thread."""
+    return characters > _INLINE_CHARACTERS
 
 
 async def run(pool: ThreadPoolExecutor, characters: int, work: Callable[[], Result]) -> Result:
     """What work returns or raises. characters: how much text it is about, roughly."""
-    if characters <= _INLINE_CHARACTERS:
+    if not is_long(characters):
         return work()
     return await asyncio.get_running_loop().run_in_executor(pool, work)

@@ -16,11 +16,11 @@ from .truncation import PromptTooLong, Truncation
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """ids: what the model reads. truncated: how many tokens of the client's prompt are not among them. text: the
-    prompt as text, where it was given without messages."""
+    prompt as text, where it was given as that and is whole."""
 
     ids: Sequence[int]
     truncated: int
-    text: str = ""
+    text: str | None = None
 
 
 class Prompter:
@@ -58,8 +58,8 @@ class Prompter:
 
     def of_ids(self, ids: Sequence[int], limit: int, *, truncate: bool) -> Prompt:
         """The prompt that the client tokenized. Raises InvalidRequest for an id that is none, PromptTooLong."""
-        if max(ids) >= self._vocab_size:
-            place = next(place for place, token in enumerate(ids) if token >= self._vocab_size)
+        place = next((place for place, token in enumerate(ids) if token >= self._vocab_size), None)
+        if place is not None:
             raise InvalidRequest(
                 f"'prompt[{place}]' is not in the model's vocabulary: ids go up to {self._vocab_size - 1}; got "
                 f"{ids[place]}.",
@@ -70,11 +70,11 @@ class Prompter:
     def _last(self, ids: Sequence[int], kept: int, limit: int, text: str | None, *, truncate: bool) -> Prompt:
         """The first kept ids and the last others that fit; none of them begins inside a character."""
         if len(ids) <= limit:
-            return Prompt(ids, 0, self.tokenizer.decode(ids) if text is None else text)
+            return Prompt(ids, 0, text)
         if not truncate:
             raise PromptTooLong(len(ids))
         start = len(ids) - limit + kept
         while start < len(ids) - 1 and self.tokenizer.is_inside_character(ids[start]):
             start += 1
         rest = [*ids[:kept], *ids[start:]]
-        return Prompt(rest, len(ids) - len(rest), self.tokenizer.decode(rest))
+        return Prompt(rest, len(ids) - len(rest))

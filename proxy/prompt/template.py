@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from transformers import PreTrainedTokenizerFast
 
 from ..errors import InvalidRequest
 from .tokenizer import Tokenizer
+
+# Characters that are searched in well under 1 ms.
+_SLICE = 1 << 14
 
 
 class Piece(NamedTuple):
@@ -52,7 +56,7 @@ class ChatTemplate:
     def pieces(self, messages: Sequence[Mapping[str, object]]) -> list[Piece]:
         """The rendered prompt, parted where tokens cannot reach across. Raises InvalidRequest for messages that
         the template refuses."""
-        shield = _Shield(self._control.pattern_for(messages))
+        shield = _Shield(partial(self._control.found, self._control.pattern_for(messages)))
         text = self._render([{key: shield.cover(value) for key, value in one.items()} for one in messages])
         first, others = shield.split(text)
         pieces = self._control.part(first)
@@ -78,7 +82,7 @@ class _Shield:
     """The spelled-out control tokens of one request, each behind a marker that no client can guess and no
     template changes: letters and digits only."""
 
-    def __init__(self, spelled: re.Pattern[str]) -> None:
+    def __init__(self, spelled: Callable[[str], Iterator[re.Match[str]]]) -> None:
         self._spelled = spelled
         self._nonce = secrets.token_hex(8)
         self._covered: list[str] = []
@@ -86,16 +90,20 @@ class _Shield:
     def cover(self, value: object) -> object:
         """value with its strings covered, at any depth."""
         if isinstance(value, str):
-            return self._spelled.sub(self._marker, value)
+            return self._cover_text(value)
         if isinstance(value, Mapping):
             return {self.cover(key): self.cover(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.cover(inner) for inner in value]
         return value
 
-    def _marker(self, match: re.Match[str]) -> str:
-        self._covered.append(match[0])
-        return f"Q{self._nonce}Q{len(self._covered) - 1}Q"
+    def _cover_text(self, text: str) -> str:
+        parts, end = [], 0
+        for match in self._spelled(text):
+            parts += [text[end : match.start()], f"Q{self._nonce}Q{len(self._covered)}Q"]
+            self._covered.append(match[0])
+            end = match.end()
+        return "".join([*parts, text[end:]])
 
     def split(self, text: str) -> tuple[str, list[tuple[str, str]]]:
         """A rendered prompt: the text up to the first marker, then for each marker what a client spelled there
@@ -135,13 +143,26 @@ class _Control:
 
     def part(self, text: str) -> list[Piece]:
         """A template's text, cut before each control token that parts it."""
-        cuts = [found.start() for found in self._whole.finditer(text) if found[0] in self._parting]
+        cuts = [found.start() for found in self.found(self._whole, text) if found[0] in self._parting]
         return [Piece(text[start:end], False) for start, end in itertools.pairwise([0, *cuts, len(text)])]
 
     def first_in(self, text: str) -> int:
         """Where the first control token starts; the text's length if there is none."""
-        found = self._whole.search(text)
+        found = next(self.found(self._whole, text), None)
         return len(text) if found is None else found.start()
+
+    def found(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+        """What finditer finds. It would keep the interpreter's lock from one match to the next, so the text is
+        looked at slice by slice, each with as much of the next as a token that begins in it can reach into."""
+        start = 0
+        while start < len(text):
+            end = start + _SLICE
+            for match in pattern.finditer(text, start, end + self._longest):
+                if match.start() >= end:
+                    break
+                yield match
+                start = match.end()
+            start = max(start, end)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -53,7 +53,8 @@ class Tokenizer:
     def encode_plain(self, text: str) -> list[int]:
         """The ids of a client's text, none of them a control token."""
         ids = _encode(self._plain, text)
-        if self._control_ids.isdisjoint(ids) or len(text) == 1:
+        # Token by token: isdisjoint would keep the interpreter's lock for all of them.
+        if not any(token in self._control_ids for token in ids) or len(text) == 1:
             return ids
         # A vocabulary that holds the control token as an ordinary entry: take it apart.
         return [token for char in text for token in self.encode_plain(char)]
@@ -82,11 +83,11 @@ class Tokenizer:
 
 def _encode(tokenizer: HfTokenizer, text: str) -> list[int]:
     """The ids of a text, with the interpreter's lock let go for a long one: only batches do that, and they cost
-    more than a short text does."""
+    more than a short text does. The fast ones keep no offsets, which would take as long to free as all may."""
     if len(text) <= _SHORT_CHARACTERS:
         encoded = tokenizer.encode(text, add_special_tokens=False)
     else:
-        (encoded,) = tokenizer.encode_batch([text], add_special_tokens=False)
+        (encoded,) = tokenizer.encode_batch_fast([text], add_special_tokens=False)
     ids: list[int] = encoded.ids
     return ids
 

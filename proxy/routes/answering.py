@@ -1,106 +1,117 @@
-"""An Answer in, an HTTP response out: a stream, or its fold. Whoever ends it early, the generation ends with it: a
-client that goes away, its deadline, or a server that has to stop. Source: API contract, sections 3 and 4."""
+"""A request in, an HTTP response out: a stream, or its fold. Whoever ends it early, all work for it ends with it:
+a client that goes away, its deadline, or a server that has to stop. Source: API contract, sections 3 and 4."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from typing import Protocol
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..admission import Turn
 from ..drain import stopping
 from ..errors import ForiiError, TimedOut
 from ..metrics import CLIENT_GONE, RequestMetrics
-from ..openai.sse import SseEncoder, UsageMode
+from ..openai.chunk import Chunk
+from ..openai.completion import Completion
+from ..openai.sse import SseEncoder
 from ..pipeline import Answer
 from ..settings import Settings
 from .headers import AnswerHeaders
+from .intake import Intake, Ready
+from .sender import Sender
 from .stream import EventStream
 from .whole import WholeAnswer
 
 logger = logging.getLogger(__name__)
 
-
-class _Sender(Protocol):
-    async def run(self, scope: Scope, receive: Receive) -> int: ...
-
-    async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int: ...
+# How long a client may take to read why its answer ends; one that has stopped reading never does.
+_FAREWELL_SECONDS = 2.0
 
 
 class AnswerResponse(Response):
-    """Runs the answer when the server asks for the response. usage_mode: how a stream reports usage; None asks for
-    a whole answer. turn: in the line before the engine. used: closed when the answer is over."""
+    """Prepares the answer and runs it when the server asks for the response."""
 
-    def __init__(
-        self,
-        answer: Answer,
-        headers: AnswerHeaders,
-        metrics: RequestMetrics,
-        settings: Settings,
-        usage_mode: UsageMode | None,
-        turn: Turn,
-        used: ExitStack,
-    ) -> None:
+    def __init__(self, intake: Intake, metrics: RequestMetrics, settings: Settings) -> None:
         super().__init__()
-        self._answer = answer
-        self._timed = headers
+        self._intake = intake
         self._metrics = metrics
         self._settings = settings
-        self._usage_mode = usage_mode
-        self._turn = turn
-        self._used = used
+        self._timed = AnswerHeaders(metrics.started)
+        self._used = ExitStack()
+        self._answer: Answer | None = None
+        self._streamed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = self._sender(send)
-        work = asyncio.ensure_future(sender.run(scope, receive))
+        self._sender = Sender(self._timed, send)
+        work = asyncio.ensure_future(self._run(scope, receive, send))
         gone = asyncio.ensure_future(_disconnected(receive))
         status = ForiiError.status
+        farewell: ForiiError | None = None
         try:
             over, _ = await asyncio.wait(
                 (work, gone), timeout=self._seconds_left(), return_when=asyncio.FIRST_COMPLETED
             )
             if not over:
-                await _end(work)
-                status = await sender.fail(self._timed_out(), scope, receive)
+                farewell = self._timed_out()
             else:
                 status = work.result() if work.done() else CLIENT_GONE
         except asyncio.CancelledError:
             # The server was told to stop and has waited as long as it may.
-            await _end(work)
-            status = await sender.fail(stopping(), scope, receive)
+            farewell = stopping()
         except OSError:
             # What uvicorn raises when it is asked to write to a client that is gone.
             status = CLIENT_GONE
         finally:
-            # Before the wait, which a server that stops may cut short.
+            # Before the waits, which a server that stops may cut short.
+            status = farewell.status if farewell else status
             self._metrics.end(status)
             self._log(status)
             with self._used:
                 await _end(work, gone)
+        if farewell:
+            await self._part(farewell, scope, receive)
 
-    def _sender(self, send: Send) -> _Sender:
-        if self._usage_mode is None:
-            return WholeAnswer(self._answer, self._timed, send, self._admitted())
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Sends the answer, or what is wrong with the request. Returns the status that it ended with."""
+        try:
+            ready = await self._intake.ready(self._timed, self._metrics, self._used)
+        except ForiiError as error:
+            return await self._sender.fail(error, scope, receive)
+        self._answer = ready.answer
+        self._streamed = ready.usage_mode is not None
+        self._sender = sender = self._sender_of(ready, send)
+        return await sender.run(scope, receive)
+
+    def _sender_of(self, ready: Ready, send: Send) -> WholeAnswer | EventStream:
+        chunks, head = self._admitted(ready), ready.answer.head
+        if ready.usage_mode is None:
+            return WholeAnswer(self._timed, send, chunks, Completion(head))
         return EventStream(
-            self._answer,
-            SseEncoder(self._answer.head, self._usage_mode),
             self._timed,
             send,
-            self._admitted(),
+            chunks,
+            SseEncoder(head, ready.usage_mode),
             first_answer=self._settings.first_answer_seconds,
             keep_alive=self._settings.keep_alive_seconds,
         )
 
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        async with self._turn:
-            self._metrics.begin(self._answer.prompt_tokens, self._answer.samples)
-            yield
+    async def _admitted(self, ready: Ready) -> AsyncGenerator[list[Chunk], None]:
+        """The answer's chunks, once it is its turn."""
+        async with ready.turn, aclosing(ready.answer.chunks()) as chunks:
+            self._metrics.begin(ready.answer.prompt_tokens, ready.answer.samples)
+            async for some in chunks:
+                self._timed.mark_answered()
+                yield some
+
+    async def _part(self, farewell: ForiiError, scope: Scope, receive: Receive) -> None:
+        """Tells the client why its answer ends, after all that it held has been let go of."""
+        try:
+            await asyncio.wait_for(self._sender.fail(farewell, scope, receive), _FAREWELL_SECONDS)
+        except (OSError, asyncio.TimeoutError):
+            logger.info("the client does not read how its answer ends")
 
     def _seconds_left(self) -> float:
         return max(0.0, self._settings.request_timeout_seconds - self._timed.milliseconds() / 1000)
@@ -111,11 +122,11 @@ class AnswerResponse(Response):
 
     def _log(self, status: int) -> None:
         extra = {
-            "model": self._answer.model.id,
+            "model": self._metrics.model,
             "status": status,
-            "streamed": self._usage_mode is not None,
-            "prompt_tokens": self._answer.prompt_tokens,
-            "completion_tokens": self._answer.completion_tokens,
+            "streamed": self._streamed,
+            "prompt_tokens": self._answer.prompt_tokens if self._answer else 0,
+            "completion_tokens": self._answer.completion_tokens if self._answer else 0,
             "ms": self._timed.milliseconds(),
         }
         logger.info("answered" if status == 200 else "not answered", extra=extra)

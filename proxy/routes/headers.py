@@ -33,7 +33,8 @@ class AnswerHeaders:
 
     def mark_answered(self) -> None:
         """The engine's first answer is in."""
-        self._known.setdefault("x-forii-ttft-ms", str(self.milliseconds()))
+        if "x-forii-ttft-ms" not in self._known:
+            self._known["x-forii-ttft-ms"] = str(self.milliseconds())
 
     def now(self) -> dict[str, str]:
         """Those known by now."""

@@ -1,78 +1,67 @@
-"""What the two inference routes have in common: an HTTP request in, an answer or a refusal out."""
+"""``POST /chat/completions`` and ``POST /completions``: an HTTP request in, an answer or a refusal out."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from functools import partial
-from typing import Protocol
-
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
 from ..middleware import client_of
-from ..openai.bodies import ErrorBody
-from ..openai.request import ChatRequest
-from ..openai.sse import UsageMode
-from ..openai.text_request import TextRequest
-from ..pipeline import prepare
-from ..prompt.pool import run
+from ..openai.bodies import ChatCompletion, ErrorBody, TextCompletion
+from ..openai.request import ChatRequest, parse
+from ..openai.text_request import TextRequest, parse_text
 from ..responses import error_response
 from ..services import Services
 from .answering import AnswerResponse
 from .body import read_body
-from .headers import AnswerHeaders
+from .intake import Intake, Parse
 
 
-class Parse(Protocol):
-    """A body in, the request and the names of the fields that change nothing out."""
+def inference_router(services: Services) -> APIRouter:
+    router = APIRouter()
 
-    def __call__(self, body: bytes, *, max_n: int) -> tuple[ChatRequest | TextRequest, tuple[str, ...]]: ...
+    @router.post(
+        "/chat/completions",
+        summary="Create a chat completion",
+        response_model=None,
+        responses=_answers(ChatCompletion, "chat.completion.chunk"),
+        openapi_extra=_request_body(ChatRequest),
+    )
+    async def chat(http: Request) -> Response:
+        return await _answer(http, services, parse)
+
+    @router.post(
+        "/completions",
+        summary="Create a text completion",
+        response_model=None,
+        responses=_answers(TextCompletion, "text_completion"),
+        openapi_extra=_request_body(TextRequest),
+    )
+    async def text(http: Request) -> Response:
+        return await _answer(http, services, parse_text)
+
+    return router
 
 
-async def answer(http: Request, services: Services, parse: Parse) -> Response:
-    """The answer, ready to run, or what is wrong with the request."""
+async def _answer(http: Request, services: Services, parse: Parse) -> Response:
+    """The answer, yet to be prepared, or why its request was not read."""
     metrics = RequestMetrics(services.metrics)
-    headers = AnswerHeaders(metrics.started)
-    # The model is in use until the answer is over, or at once if there is none.
-    with ExitStack() as used:
-        try:
-            body = await read_body(http, services.settings.max_body_bytes)
-            parsing = partial(parse, body, max_n=services.settings.max_n)
-            request, ignored = await run(services.pool, len(body), parsing)
-            headers.mark_parsed(ignored)
-            model = used.enter_context(services.catalog.use(request.model))
-            metrics.model = model.id
-            headers.mark_found(model.id)
-            turn = services.admission.turn(model.id, client_of(http.scope), request.n)
-            schema = request.answer_schema
-            constraint = await services.schemas.constraint(schema, len(body)) if schema else None
-            ready = await prepare(request, model, services.engine, metrics, len(body), constraint)
-        except ForiiError as error:
-            metrics.refuse(error.status)
-            return error_response(error, headers.now())
-        headers.mark_prepared(ready.prompt_tokens, ready.truncated_tokens)
-        usage_mode = _usage_mode(request)
-        return AnswerResponse(ready, headers, metrics, services.settings, usage_mode, turn, used.pop_all())
+    try:
+        body = await read_body(http, services.settings.max_body_bytes)
+    except ForiiError as error:
+        metrics.refuse(error.status)
+        return error_response(error)
+    return AnswerResponse(Intake(services, parse, body, client_of(http.scope)), metrics, services.settings)
 
 
-def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:
-    """Source: API contract, section 4."""
-    if not request.stream:
-        return None
-    if request.stream_options is None or request.stream_options.include_usage is None:
-        return "inline"
-    return "separate" if request.stream_options.include_usage else "none"
-
-
-def request_body(schema: str) -> dict[str, object]:
-    """The description of a body. schema: its name among the components."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _request_body(kind: type) -> dict[str, object]:
+    """The description of a body. kind: its name among the components."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
+def _answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
     """The descriptions of a route's answers. body: of the whole one. chunk: a stream's ``object``."""
     example = f'data: {{"object":"{chunk}",...}}\n\ndata: [DONE]\n\n'
     stream = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}

@@ -1,44 +1,41 @@
-"""An Answer in, a stream of server-sent events out. Source: API contract, section 4."""
+"""The chunks of an answer in, a stream of server-sent events out. Source: API contract, section 4."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ForiiError
+from ..openai.chunk import Chunk
 from ..openai.sse import DONE, KEEP_ALIVE, SseEncoder, error_event
-from ..pipeline import Answer
-from ..responses import error_response
 from .headers import AnswerHeaders
+from .sender import Sender
 
 logger = logging.getLogger(__name__)
 
 
-class EventStream:
+class EventStream(Sender):
     """One stream on its way. The status line waits for the engine's first answer, so that an early failure keeps
-    its status, but no longer than first_answer seconds; keep_alive seconds of silence bring a comment line.
-    turn: what has to be waited for first."""
+    its status, but no longer than first_answer seconds; keep_alive seconds of silence bring a comment line."""
 
     def __init__(
         self,
-        answer: Answer,
-        encoder: SseEncoder,
         headers: AnswerHeaders,
         send: Send,
-        turn: AbstractAsyncContextManager[None],
+        chunks: AsyncGenerator[list[Chunk], None],
+        encoder: SseEncoder,
         *,
         first_answer: float,
         keep_alive: float,
     ) -> None:
-        self._answer = answer
+        super().__init__(headers, send)
+        self._chunks = chunks
         self._encoder = encoder
-        self._headers = headers
-        self._send = send
-        self._turn = turn
         self._first_answer = first_answer
         self._keep_alive = keep_alive
         self._started = False
@@ -61,10 +58,9 @@ class EventStream:
         return 200
 
     async def _pass_on(self) -> None:
-        async with self._turn, aclosing(self._answer.chunks()) as chunks:
+        async with aclosing(self._chunks) as chunks:
             async for some in chunks:
                 if not self._started:
-                    self._headers.mark_answered()
                     await self._start()
                 self._last = time.monotonic()
                 await self._body(b"".join([self._encoder.encode(chunk) for chunk in some]))
@@ -74,10 +70,9 @@ class EventStream:
     async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int:
         """Ends with the error: as the whole response, or as an event after what was sent. Returns its status."""
         self._keeper.cancel()
-        if self._started:
-            await self._body(error_event(error), more=False)
-        else:
-            await error_response(error, self._headers.now())(scope, receive, self._send)
+        if not self._started:
+            return await super().fail(error, scope, receive)
+        await self._body(error_event(error), more=False)
         return error.status
 
     async def _break_silence(self) -> None:

@@ -1,44 +1,38 @@
-"""An Answer in, one JSON completion out: the fold of its chunks. Source: API contract, section 3."""
+"""The chunks of an answer in, one JSON completion out: their fold. Source: API contract, section 3."""
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ForiiError
+from ..openai.chunk import Chunk
 from ..openai.completion import Completion
-from ..pipeline import Answer
-from ..responses import error_response, json_response
+from ..responses import json_response
 from .headers import AnswerHeaders
+from .sender import Sender
 
 
-class WholeAnswer:
-    """One completion on its way; nothing is sent before it is whole. turn: what has to be waited for first."""
+class WholeAnswer(Sender):
+    """One completion on its way; nothing is sent before it is whole."""
 
     def __init__(
-        self, answer: Answer, headers: AnswerHeaders, send: Send, turn: AbstractAsyncContextManager[None]
+        self, headers: AnswerHeaders, send: Send, chunks: AsyncGenerator[list[Chunk], None], completion: Completion
     ) -> None:
-        self._answer = answer
-        self._headers = headers
-        self._send = send
-        self._turn = turn
+        super().__init__(headers, send)
+        self._chunks = chunks
+        self._completion = completion
 
     async def run(self, scope: Scope, receive: Receive) -> int:
         """Sends it. Returns the HTTP status."""
-        completion = Completion(self._answer.head)
         try:
-            async with self._turn, aclosing(self._answer.chunks()) as chunks:
+            async with aclosing(self._chunks) as chunks:
                 async for some in chunks:
-                    self._headers.mark_answered()
-                    completion.fold(some)
+                    self._completion.fold(some)
         except ForiiError as error:
             return await self.fail(error, scope, receive)
-        body, usage = completion.finish()
+        body, usage = self._completion.finish()
         await json_response(body, headers=self._headers.whole(usage))(scope, receive, self._send)
         return 200
-
-    async def fail(self, error: ForiiError, scope: Scope, receive: Receive) -> int:
-        """Sends the error instead. Returns its status."""
-        await error_response(error, self._headers.now())(scope, receive, self._send)
-        return error.status

@@ -101,7 +101,7 @@ def test_a_local_file_is_linked_not_copied(tmp_path: Path) -> None:
     source = GgufSource(kind="gguf", file=tmp_path / "a.gguf")
     target = fetch(source, tmp_path / "out", tmp_path / "log", Told())
     assert target.resolve() == tmp_path / "a.gguf"
-    assert source_digest(source, Silent()) == DIGEST
+    assert source_digest(source, tmp_path / "cache", Silent()) == DIGEST
 
 
 def test_a_pinned_local_file_is_checked(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_a_pinned_local_file_is_checked(tmp_path: Path) -> None:
 def test_a_local_file_that_is_missing_or_no_gguf(tmp_path: Path) -> None:
     (tmp_path / "b.gguf").write_text("text")
     with pytest.raises(GgufError, match=r"a\.gguf: cannot be read \(No such file"):
-        source_digest(GgufSource(kind="gguf", file=tmp_path / "a.gguf"), Silent())
+        source_digest(GgufSource(kind="gguf", file=tmp_path / "a.gguf"), tmp_path, Silent())
     with pytest.raises(GgufError, match=r"b\.gguf: not a GGUF file"):
-        source_digest(GgufSource(kind="gguf", file=tmp_path / "b.gguf"), Silent())
+        source_digest(GgufSource(kind="gguf", file=tmp_path / "b.gguf"), tmp_path, Silent())
     with pytest.raises(GgufError, match="cannot be read"):
-        source_digest(GgufSource(kind="gguf", file=tmp_path), Silent())
+        source_digest(GgufSource(kind="gguf", file=tmp_path), tmp_path, Silent())

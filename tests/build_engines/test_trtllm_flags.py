@@ -67,7 +67,7 @@ def recipe(path: Path, **changes: object) -> tuple[Recipe, TensorRtLlmEngine]:
 
 
 def commands(recipe: Recipe) -> dict[str, Command]:
-    steps = plan(recipe, Silent()).order()
+    steps = plan(recipe, Path("/cache"), Silent()).order()
     return {
         step.name: step.command(Path("/out"), step.inputs(Path("/cache")))
         for step in steps

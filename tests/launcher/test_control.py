@@ -31,6 +31,7 @@ class FakeTriton:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
         self.refuses = False
+        self.keeps = False
 
     def load(self, build: Path) -> None:
         if self.refuses:
@@ -38,6 +39,8 @@ class FakeTriton:
         self.told.append(("load", build.name))
 
     def unload(self, build: Path) -> None:
+        if self.keeps:
+            raise TritonError("Triton cannot unload it: it is away")
         self.told.append(("unload", build.name))
 
 
@@ -116,6 +119,18 @@ async def test_an_unload_waits_for_the_requests_that_found_the_model(running: Ru
     assert (await answering).json()["choices"][0]["message"]["content"] == "h"
     assert await asyncio.wait_for(unloading, 5) == "forii/first"
     assert running.triton.told == [("unload", "first")]
+
+
+async def test_a_model_that_triton_keeps_is_served_on_and_can_be_unloaded_later(running: Running) -> None:
+    running.go.set()
+    running.triton.keeps = True
+    with pytest.raises(NotChanged, match=r"it is away; forii/first is served as before"):
+        await running.change(unload="one")
+    assert await running.served() == ["forii/first"]
+    assert (await running.chat("one")).status_code == 200
+    running.triton.keeps = False
+    assert await running.change(unload="one") == "forii/first"
+    assert (await running.chat("one")).status_code == 404
 
 
 async def test_what_cannot_be_done_is_told_and_changes_nothing(running: Running, tmp_path: Path) -> None:

@@ -73,8 +73,11 @@ def test_log_probs_are_of_the_whole_answer_and_end_where_the_ids_do() -> None:
     answer = Answer(request(log_probs=True), sender)
     answer.send(Piece(1, [9, 8], [-1.0, -2.0]))
     answer.send(Piece(1, [7, END, 6], [-3.0, -4.0, -5.0]))
-    seen = [response.output_tensors[2].array.tolist() for response, _ in sender.sent if response is not None]
-    assert seen == [[[[-1.0, -2.0]]], [[[-1.0, -2.0, -3.0]]]]
+    seen = [response.output_tensors[2].array for response, _ in sender.sent if response is not None]
+    assert [array.tolist() for array in seen] == [[[[-1.0, -2.0]]], [[[-1.0, -2.0, -3.0]]]]
+    # However long the answer, no response makes an array of its own.
+    assert np.shares_memory(seen[0], seen[1])
+    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in seen)
 
 
 def test_an_error_is_the_last_response() -> None:

@@ -89,6 +89,33 @@ async def test_clients_take_turns_and_each_ones_requests_go_in_order() -> None:
         assert await order(line, come) == [1, 4, 6, 2, 5, 3, 7]
 
 
+async def test_turns_count_places_and_not_requests() -> None:
+    line = make_line(4)
+    wanted = [("x", 4), *[("many", 4)] * 3, *[("single", 1)] * 12]
+    async with visits(line, *wanted) as come:
+        order_of = await order(line, come)
+    clients = [come[number].client for number in order_of]
+    # Four singles for each request with four samples, and whoever is due first goes first.
+    assert clients == ["single"] * 3 + (["many"] + ["single"] * 4) * 2 + ["many", "single"]
+
+
+async def test_one_big_request_at_a_time_takes_no_more_than_its_share() -> None:
+    line = make_line(4)
+    async with visits(line, ("x", 4), ("big", 4), *[("small", 1)] * 7) as come:
+        come[0].leave()
+        await settle()
+        assert [one.inside for one in come[2:]] == [True, True, True, False, False, False, False]
+        for one in come[2:5]:
+            one.leave()
+        await settle()
+        assert come[1].inside
+        async with visits(line, ("big", 4)) as again:
+            come[1].leave()
+            await settle()
+            assert [one.inside for one in come[5:]] == [True] * 4
+            assert not again[0].inside
+
+
 async def test_one_client_alone_is_served_in_order() -> None:
     line = make_line(2)
     async with visits(line, *[("", 1)] * 6) as come:
@@ -145,7 +172,7 @@ async def test_one_that_gave_up_and_has_not_said_so_is_not_called() -> None:
 
 
 async def test_too_many_are_refused_and_told_so_before_they_have_waited() -> None:
-    admission = Admission(Metrics(), max_running=1, max_waiting=0)
+    admission = Admission(Metrics(), max_running=1, max_waiting=0, readers=1)
     async with admission.turn("m", "", 1):
         with pytest.raises(Overloaded):
             admission.turn("m", "", 1)
@@ -190,6 +217,25 @@ async def test_the_refused_are_told_how_long_those_before_them_will_take() -> No
                 assert last[0].refused.headers["Retry-After"] == str(LONGEST_RETRY)
 
 
+async def test_where_nobody_may_wait_the_pace_is_that_of_those_inside() -> None:
+    clock = Clock()
+    line = Line("m", Metrics(), 2, 0, clock)
+    async with visits(line, ("", 1), ("", 1)) as come:
+        clock.now += 24
+        come[0].leave()
+        await settle()
+        async with visits(line, ("", 1), ("", 1)) as late:
+            assert late[1].refused is not None
+            assert late[1].refused.headers["Retry-After"] == "12"  # two inside, 24 seconds each
+
+
+async def test_long_requests_have_a_line_before_they_are_read() -> None:
+    admission = Admission(Metrics(), max_running=1, max_waiting=0, readers=2)
+    async with admission.turn("m", "", 1), admission.reading(""), admission.reading(""):
+        with pytest.raises(Overloaded):
+            admission.reading("")
+
+
 async def test_nobody_is_told_to_come_back_at_once() -> None:
     line = Line("m", Metrics(), 1, 1, Clock())
     async with visits(line, *[("", 1)] * 3) as come:
@@ -205,6 +251,8 @@ class PlainLine:
         self.max_waiting = max_waiting
         self.waiting: list[tuple[int, str, int]] = []
         self.turns: list[str] = []
+        self.now = 0
+        self.served: dict[str, int] = {}
         self.inside: dict[int, int] = {}
         self.refused: set[int] = set()
 
@@ -228,22 +276,32 @@ class PlainLine:
         self.waiting.append((number, client, places))
         if client not in self.turns:
             self.turns.append(client)
+            self.served[client] = self.now
 
     def go(self, number: int) -> None:
         self.free += self.inside.pop(number, 0)
         self.waiting = [entry for entry in self.waiting if entry[0] != number]
         self.turns = [client for client in self.turns if self.held(client)]
 
+    def first(self, client: str) -> tuple[int, str, int]:
+        return next(entry for entry in self.waiting if entry[1] == client)
+
+    def due(self, client: str) -> int:
+        return self.served[client] + self.first(client)[2]
+
     def call(self) -> None:
         while self.turns:
-            entry = next(entry for entry in self.waiting if entry[1] == self.turns[0])
-            if entry[2] > self.free:
+            soonest = min(self.due(client) for client in self.turns)
+            client = next(client for client in self.turns if self.due(client) == soonest)
+            number, _, places = self.first(client)
+            if places > self.free:
                 return
-            self.free -= entry[2]
-            self.inside[entry[0]] = entry[2]
-            self.waiting.remove(entry)
-            self.turns.append(self.turns.pop(0))
-            self.turns = [client for client in self.turns if self.held(client)]
+            self.free -= places
+            self.inside[number] = places
+            self.now = self.served[client] = soonest
+            self.waiting.remove((number, client, places))
+            self.turns.remove(client)
+            self.turns += [client] * (self.held(client) > 0)
 
 
 steps = st.lists(
@@ -274,8 +332,8 @@ async def play(course: list[tuple[str, str | int, int]], places: int, max_waitin
             number = int(who) % len(come)
             plain.go(number)
             come[number].leave() if come[number].inside else come[number].give_up()
+            plain.call()
         await settle()
-        plain.call()
         assert {number for number, one in enumerate(come) if one.inside} == set(plain.inside)
         assert {number for number, one in enumerate(come) if one.refused} == plain.refused
         assert sum(plain.inside.values()) <= places

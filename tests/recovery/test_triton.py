@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
@@ -20,22 +20,26 @@ from proxy.errors import EngineFailed
 from tests.conftest import SCRIPTED
 from tests.recovery.asked import answer, becomes, generation, read_out, truth
 
-FAILING, SILENT = 500, 501
+SILENT = 501
+PAST_VOCABULARY = 60_000
 SILENCE_SECONDS = 25
 SCRIPT = {
     "pace_ms": 2,
-    "answers": [
-        {"after": [FAILING], "ids": [100], "error": "engine_failed: the script says so", "error_at": 0},
-        {"after": [SILENT], "ids": [100], "pace_ms": SILENCE_SECONDS * 1000},
-    ],
+    "answers": [{"after": [SILENT], "ids": [100], "pace_ms": SILENCE_SECONDS * 1000}],
 }
+
+
+def play(script: Path, answers: Mapping[str, object]) -> None:
+    """Has the model answer so from now on."""
+    new = script.with_suffix(".new")
+    new.write_text(json.dumps(answers), encoding="utf-8")
+    new.replace(script)
 
 
 @pytest.fixture
 def own_triton(scripted_build: Path, tmp_path: Path) -> Iterator[EmbeddedTriton]:
     shutil.copytree(scripted_build, tmp_path / "build")
-    script = tmp_path / "build/repository" / SCRIPTED / "1/script.json"
-    script.write_text(json.dumps(SCRIPT), encoding="utf-8")
+    play(tmp_path / "build/repository" / SCRIPTED / "1/script.json", SCRIPT)
     with EmbeddedTriton([tmp_path / "build"], log_path=tmp_path / "log.txt", run_root=tmp_path / "run") as triton:
         triton.wait_ready(60)
         yield triton
@@ -111,9 +115,21 @@ async def test_a_triton_that_is_stopped_is_not_ready_until_it_goes_on(
         assert await answer(engine, 1) == [100]
 
 
-async def test_after_an_answer_that_failed_readiness_asks_for_one_that_does_not(engine: TritonEngine) -> None:
+async def test_after_an_answer_that_failed_readiness_asks_for_one_that_does_not(
+    engine: TritonEngine, own_triton: EmbeddedTriton, tmp_path: Path
+) -> None:
+    """While the model refuses answers without room as ever."""
+    script = tmp_path / "build/repository" / SCRIPTED / "1/script.json"
+    play(script, {"answers": [{"after": [], "ids": [], "error": "engine_failed: so it is", "error_at": 0}]})
+    assert await truth(engine)
     with pytest.raises(EngineFailed):
-        await answer(engine, 5, (FAILING,))
+        await answer(engine, 5, (PAST_VOCABULARY,))
+    await asyncio.sleep(0.6)  # past what readiness remembers of the question before
+    assert await truth(engine)
+    with pytest.raises(EngineFailed):
+        await answer(engine, 5, (100,))
+    await becomes(engine, False, 0.6)
+    play(script, SCRIPT)
     await becomes(engine, True, 2)
 
 

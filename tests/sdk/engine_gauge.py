@@ -10,13 +10,14 @@ from tests.sdk.forii_server import MODEL, wait_until
 
 
 class EngineGauge:
-    """url: of Triton's metrics page."""
+    """url: of Triton's metrics page. model: the id that clients use."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, model: str = MODEL) -> None:
         self._url = url
+        self._name = triton_name(model)
 
     def running(self) -> int:
-        return sequences_running(httpx2.get(self._url, timeout=5).text, triton_name(MODEL))
+        return sequences_running(httpx2.get(self._url, timeout=5).text, self._name)
 
     def wait_for(self, count: int, seconds: float) -> None:
         """Waits until so many run. Raises AssertionError when the time is up."""

@@ -9,7 +9,7 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from build_engines.recipe import Manifest
-from tests.sdk.chat import text_of, user, whole
+from tests.sdk.chat import ENDLESS, text_of, user, whole
 from tests.sdk.forii_server import MODEL, ForiiServer
 
 ERROR = {"context_length_exceeded_behavior": "error"}
@@ -63,13 +63,12 @@ def test_a_single_message_is_cut_from_its_beginning(client: OpenAI, manifest: Ma
 
 
 def test_max_tokens_of_a_million_is_what_the_context_leaves(server: ForiiServer, manifest: Manifest) -> None:
-    body = {
-        "model": MODEL,
-        "messages": user("blah " * (manifest.context - 320)),
-        "max_tokens": 10**6,
-        "frequency_penalty": -2.0,
-        "temperature": 0.0,
-    }
-    answer = httpx2.post(f"{server.base_url}/chat/completions", json=body, timeout=120).json()
-    assert answer["choices"][0]["finish_reason"] in ("stop", "length")
-    assert answer["usage"]["total_tokens"] <= manifest.context
+    """The prompt stays whole, and the answer goes on to the context's last token."""
+    long = user("blah " * (manifest.context // 2 - 160))  # two tokens each
+    body = {**ENDLESS, "model": MODEL, "messages": long, "max_tokens": 10**6}
+    response = httpx2.post(f"{server.base_url}/chat/completions", json=body, timeout=120)
+    answer = response.json()
+    assert response.headers["x-forii-truncated-tokens"] == "0"
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["prompt_tokens"] >= manifest.context - 320
+    assert answer["usage"]["total_tokens"] == manifest.context

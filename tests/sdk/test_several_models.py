@@ -13,10 +13,12 @@ import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
+from launcher.control import ask
 from tests.build_engines.tiny_gguf import byte_level, sentence_piece, write_gguf
 from tests.deployed import DEPLOYED
 from tests.sdk.chat import ENDLESS, content_of, streamed, user, whole
-from tests.sdk.forii_server import MODEL, ForiiServer
+from tests.sdk.engine_gauge import EngineGauge
+from tests.sdk.forii_server import MODEL, ForiiServer, wait_until
 
 CHATML, LLAMA2 = "tests/chatml", "tests/llama2"
 
@@ -99,21 +101,25 @@ def test_an_alias_is_answered_by_the_model_that_the_header_names(client: OpenAI,
     assert client.models.retrieve(alias).id == model
 
 
-def test_they_answer_at_the_same_time(client: OpenAI) -> None:
-    streams = [streamed(client, model=name, max_tokens=40, temperature=0) for name in (MODEL, CHATML, LLAMA2)]
-    turns = zip(*streams, strict=False)
-    assert all(content_of(chunk) is not None for turn in turns for chunk in turn)
-    for stream in streams:
-        stream.close()
+def test_they_answer_at_the_same_time(server: ForiiServer, client: OpenAI) -> None:
+    """The others from first to last while one is in the middle."""
+    with streamed(client, **ENDLESS) as going:
+        assert any(map(content_of, going))
+        for name in (CHATML, LLAMA2):
+            answer = whole(client, model=name, **{**ENDLESS, "max_tokens": 40})
+            assert answer.usage is not None
+            assert answer.usage.completion_tokens == 40
+        assert EngineGauge(server.engine_metrics_url).running() == 1
+        assert any(map(content_of, going))
 
 
 def test_a_model_comes_and_goes_without_a_restart(
     server: ForiiServer, client: OpenAI, recipes: dict[str, str], built_model: Path
 ) -> None:
     """While another model's answer is written, which notices nothing."""
-    cache, engine = built_model.parents[1], server.engine().pid
-    with streamed(client, **{**ENDLESS, "max_tokens": 600}) as going:
-        first = next(going)
+    cache, engine, gauge = built_model.parents[1], server.engine().pid, EngineGauge(server.engine_metrics_url)
+    with streamed(client, **ENDLESS) as going:
+        assert any(map(content_of, going))
         assert forii(server, cache, "unload", "llama2") == (0, f"{LLAMA2} is no longer served\n")
         assert served(client) == sorted([MODEL, CHATML])
         with pytest.raises(openai.NotFoundError) as gone:
@@ -122,23 +128,27 @@ def test_a_model_comes_and_goes_without_a_restart(
         assert server.ready_status() == 200
         assert forii(server, cache, "load", recipes[LLAMA2]) == (0, f"{LLAMA2} is served\n")
         assert whole(client, model="llama2", max_tokens=2).model == "llama2"
-        assert "".join(map(content_of, [first, *going]))
+        assert gauge.running() == 1
+        assert any(map(content_of, going))
     assert server.engine().pid == engine
 
 
 def test_an_answer_of_an_unloaded_model_is_finished_first(
     server: ForiiServer, client: OpenAI, recipes: dict[str, str], built_model: Path
 ) -> None:
-    cache = built_model.parents[1]
-    said: list[tuple[int, str]] = []
+    cache, port = built_model.parents[1], int(server.root.rpartition(":")[2])
+    said: list[str] = []
     with streamed(client, model=CHATML, **{**ENDLESS, "max_tokens": 3000}) as going:
-        next(going)
-        unload = threading.Thread(target=lambda: said.append(forii(server, cache, "unload", CHATML)))
+        assert any(map(content_of, going))
+        unload = threading.Thread(target=lambda: said.append(ask(cache, port, {"unload": CHATML})))
         unload.start()
+        wait_until(lambda: CHATML not in served(client), 20, lambda: "it is still found")
+        assert EngineGauge(server.engine_metrics_url, CHATML).running() == 1
+        assert said == []
         chunks = list(going)
     unload.join()
-    assert said == [(0, f"{CHATML} is no longer served\n")]
-    assert chunks[-1].choices[0].finish_reason in ("stop", "length")
+    assert said == [CHATML]
+    assert chunks[-1].choices[0].finish_reason == "length"
     with pytest.raises(openai.NotFoundError):
         whole(client, model=CHATML, max_tokens=2)
     assert forii(server, cache, "load", recipes[CHATML])[0] == 0

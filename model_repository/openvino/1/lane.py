@@ -17,9 +17,10 @@ from request import Request
 from runtime import Logits, Runtime
 from sampler import Sampler, log_prob
 
-# Rows in a piece of a sequence: between these, such that a piece takes about the time of a step of the pipeline.
-_FEWEST, _MOST = 8, 32
-_SHORT, _LONG = 0.05, 0.1  # seconds
+# Rows in a piece of a sequence, such that a piece takes about the time of a step of the pipeline: a cancelled
+# request waits for both.
+_FIRST, _MOST = 8, 32
+_SHORT, _LONG = 0.03, 0.07  # seconds
 _COMPILING = 0.02  # seconds between two questions whether the compilation is done
 
 
@@ -97,19 +98,23 @@ class Scoring:
 
 
 class Lane:
-    """The jobs in the order of their coming; the first one runs."""
+    """The jobs in the order of their coming; the first one runs, so that the memory that the lane takes is that of
+    one sequence."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._jobs: dict[int, Job] = {}
         self._running: Job | None = None
-        self._rows = _FEWEST
+        self._rows = _FIRST
 
     def add(self, job: Job) -> None:
         self._jobs[job.key] = job
 
     def remove(self, key: int) -> None:
-        self._jobs.pop(key, None)
+        job = self._jobs.pop(key, None)
+        if job is not None and job is self._running:
+            self._running = None
+            self._runtime.forget()
 
     def scoring(self, key: int) -> Scoring | None:
         """The Scoring of this key."""
@@ -128,9 +133,7 @@ class Lane:
         job = next(iter(self._jobs.values()))
         started = time.monotonic()
         try:
-            if self._running is not job:
-                self._runtime.forget()
-                self._running = job
+            self._running = job
             rows = self._runtime.feed(job.todo()[: self._rows])
         except RuntimeError as error:
             pb_utils.Logger.log_error(f"a request that needs logits failed: {error}")
@@ -147,6 +150,6 @@ class Lane:
     def _fit(self, rows: int, seconds: float) -> None:
         """Pieces of a long sequence take longer, and everybody waits for them."""
         if seconds > _LONG:
-            self._rows = max(_FEWEST, self._rows // 2)
+            self._rows = max(1, self._rows // 2)
         elif seconds < _SHORT and rows == self._rows:
             self._rows = min(_MOST, self._rows * 2)

@@ -1,13 +1,14 @@
 """The plain OpenVINO runtime over the IR that the pipeline runs: ids in, the logits of what may follow out.
 
 One sequence at a time, a piece of any length after the other: the model keeps the sequence in its state (inputs
-``input_ids``, ``attention_mask``, ``position_ids``, ``beam_idx``, output ``logits``). It holds the weights a
-second time, in the layout that this way of running needs; so nothing is compiled before it is first needed, and
-then in a thread of its own, since that takes a second or two.
+``input_ids``, ``attention_mask``, ``position_ids``, ``beam_idx``, output ``logits``), which takes twice what the
+pipeline's KV cache would for it. It holds the weights a second time, in the layout that this way of running needs;
+so nothing is compiled before it is first needed, and then in a thread of its own: that takes a second or two.
 """
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ import triton_python_backend_utils as pb_utils
 
 # OpenVINO makes its kernels when it first meets a shape of their kind: many rows, a few, one.
 _WARM_UP = (32, 8, 1)
+_KEPT = 1024  # tokens of a sequence up to which its memory is kept for the next one
 
 Logits = npt.NDArray[np.float32]  # [rows, vocabulary]
 
@@ -46,16 +48,25 @@ class Runtime:
         that only `discard` makes sense."""
         assert self._compiled is not None, "ready() was not asked"
         infer = self._compiled.result()
-        infer.infer(_inputs(ids, self._length), share_inputs=True)
+        # Not with share_inputs: arrays that are gone by the time the next request is made corrupt the heap.
+        infer.infer(_inputs(ids, self._length))
         self._length += len(ids)
         rows: Logits = infer.get_tensor("logits").data[0]
         return rows
 
     def forget(self) -> None:
-        """The next ids begin a new sequence."""
-        if self._length and self._compiled is not None:
-            self._compiled.result().reset_state()
-        self._length = 0
+        """The next ids begin a new sequence. What a long one took is given back, by the thread that compiles."""
+        length, self._length = self._length, 0
+        if not length or self._compiled is None:
+            return
+        infer = self._compiled.result()
+        if length <= _KEPT:
+            infer.reset_state()
+            return
+        model = infer.get_compiled_model()
+        self._compiled = None
+        del infer  # with it goes its state
+        self._compiled = self._compiler.submit(_fresh, model)
 
     def discard(self) -> None:
         """Lets go of everything; who next asks whether it is ready starts anew."""
@@ -65,15 +76,23 @@ class Runtime:
     def _compile(self) -> openvino.InferRequest:
         started = time.monotonic()
         compiled = openvino.Core().compile_model(str(self._model), "CPU", dict(self._config))
-        infer = compiled.create_infer_request()
-        for count in _WARM_UP:
-            infer.infer(_inputs([0] * count, 0))
-            infer.reset_state()
+        infer = _fresh(compiled, _WARM_UP)
         seconds = time.monotonic() - started
         pb_utils.Logger.log_info(
             f"the first request that needs logits is here: a runtime for such was compiled in {seconds:.1f} s"
         )
         return infer
+
+
+def _fresh(model: openvino.CompiledModel, rows: Sequence[int] = (1,)) -> openvino.InferRequest:
+    """A request without a state. The model lets go of the state of the one before when this one first runs, and
+    the C library of what it has when it is told to."""
+    infer = model.create_infer_request()
+    for count in rows:
+        infer.infer(_inputs([0] * count, 0))
+        infer.reset_state()
+    ctypes.CDLL(None).malloc_trim(0)
+    return infer
 
 
 def _inputs(ids: Sequence[int], start: int) -> dict[str, npt.NDArray[np.generic]]:

@@ -17,10 +17,14 @@ import pytest
 from proxy.interpreter import calm
 from proxy.openai.messages import template_messages
 from proxy.openai.request import parse
+from proxy.openai.text_request import parse_text
 from proxy.prompt.pool import prompt_pool, run
 from proxy.prompt.prompt import Prompt, Prompter
 
 TICK = 0.001
+# By the contract, in seconds.
+PROMISED = 0.005
+ATTEMPTS = 20
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +60,29 @@ async def ticks(work: Awaitable[Prompt]) -> tuple[Prompt, list[float]]:
     return await task, late
 
 
-BODIES = {
-    "one message": [{"role": "user", "content": "word दुनिया, don't <b>x</b>; " * 5500}],
-    "many messages": [
-        {"role": ["user", "assistant"][number % 2], "content": "word word, don't <b>x</b>;"}
-        for number in range(6001)
-    ],
+TEXT = "word दुनिया, don't <b>x</b>; "
+BODIES: dict[str, dict[str, object]] = {
+    "one message": {"messages": [{"role": "user", "content": TEXT * 5500}]},
+    "many messages": {
+        "messages": [
+            {"role": ["user", "assistant"][number % 2], "content": "word word, don't <b>x</b>;"}
+            for number in range(6001)
+        ]
+    },
+    "one text": {"prompt": TEXT * 5500},
+    "ids": {"prompt": [number % 49_000 for number in range(110_000)]},
 }
+
+
+def prepared(body: bytes, prompter: Prompter, limit: int) -> Prompt:
+    """What a request's thread does, from its bytes on."""
+    if b'"messages"' in body:
+        request, _ = parse(body, max_n=1)
+        return prompter.of_messages(template_messages(request.messages), limit, truncate=True)
+    text, _ = parse_text(body, max_n=1)
+    if isinstance(text.prompt, str):
+        return prompter.of_text(text.prompt, limit, truncate=True)
+    return prompter.of_ids(text.prompt, limit, truncate=True)
 
 
 @pytest.mark.usefixtures("_calm")
@@ -71,28 +91,19 @@ BODIES = {
 async def test_100_000_tokens_do_not_hold_up_the_others(
     name: str, limit: int, prompter: Prompter, pool: ThreadPoolExecutor
 ) -> None:
-    body = json.dumps({"model": "m", "messages": BODIES[name]}).encode()
-
-    async def make() -> Prompt:
-        request, _ = await run(pool, len(body), partial(parse, body, max_n=1))
-        return await run(
-            pool,
-            len(body),
-            lambda: prompter.of_messages(template_messages(request.messages), limit, truncate=True),
-        )
-
-    latest = []
+    body = json.dumps({"model": "m", **BODIES[name]}).encode()
+    latest: list[float] = []
     full = []
     gc.callbacks.append(lambda phase, info: full.append(phase) if info["generation"] == 2 else None)
-    for _ in range(5):
-        prompt, late = await ticks(make())
+    # A machine with other work to do is late by itself, so the best of some attempts counts. Where the lock were
+    # held for the work, it would be late each time.
+    while min(latest, default=1.0) >= PROMISED and len(latest) < ATTEMPTS:
+        prompt, late = await ticks(run(pool, len(body), partial(prepared, body, prompter, limit)))
         assert len(prompt.ids) + prompt.truncated > 100_000
         latest.append(max(late))
     gc.callbacks.pop()
     assert full == [], "a full garbage collection holds up everything"
-    # 5 ms by the contract; a machine with other work to do is late by itself, so the best of five is looked at and
-    # twice as much allowed. Where the lock was held for the work, it would be 100 ms each time.
-    assert min(latest) < 0.010, latest
+    assert min(latest) < PROMISED, latest
 
 
 async def test_what_is_short_is_done_at_once(pool: ThreadPoolExecutor) -> None:

@@ -43,16 +43,16 @@ def test_a_text_is_its_bytes_and_control_tokens_in_it_are_text(prompter: Prompte
 
 def test_a_text_loses_its_beginning_but_no_half_character(prompter: Prompter) -> None:
     prompt = prompter.of_text("abéd", 4, truncate=True)
-    assert prompt == Prompt([*"béd".encode()], 1, "béd")
+    assert prompt == Prompt([*"béd".encode()], 1)
     prompt = prompter.of_text("abéd", 2, truncate=True)
-    assert prompt == Prompt([*b"d"], 4, "d")
+    assert prompt == Prompt([*b"d"], 4)
     with pytest.raises(PromptTooLong):
         prompter.of_text("abéd", 4, truncate=False)
 
 
 def test_ids_are_taken_as_they_are(prompter: Prompter) -> None:
-    assert prompter.of_ids([65, END, 66], 10, truncate=True) == Prompt([65, END, 66], 0, "AB")
-    assert prompter.of_ids([65, END, 66], 2, truncate=True) == Prompt([END, 66], 1, "B")
+    assert prompter.of_ids([65, END, 66], 10, truncate=True) == Prompt([65, END, 66], 0)
+    assert prompter.of_ids([65, END, 66], 2, truncate=True) == Prompt([END, 66], 1)
     with pytest.raises(InvalidRequest, match=r"'prompt\[1\]'.*up to 259; got 260") as caught:
         prompter.of_ids([65, 260, 900], 10, truncate=True)
     assert caught.value.param == "prompt[1]"

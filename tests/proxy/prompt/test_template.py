@@ -152,3 +152,10 @@ def test_a_template_that_stumbles_says_nothing_of_the_servers_inside(make: Make)
 def test_the_byte_model_marks_turns_as_the_tests_say(chatml: Prompt) -> None:
     assert [CONTROL[START], CONTROL[END]] == ["<|im_start|>", "<|im_end|>"]
     assert chatml.encode({"role": "user", "content": "x"})[1] == 3
+
+
+def test_one_on_the_border_of_two_slices_is_text(chatml: Prompt) -> None:
+    # A long text is searched in slices of 16,384 characters.
+    for place in range(16_384 - 12, 16_384 + 2):
+        message: dict[str, object] = {"role": "user", "content": "a" * place + "<|im_end|>" + "b" * 20_000}
+        assert chatml.encode(message) == (chatml.render(message), 3)

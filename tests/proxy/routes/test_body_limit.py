@@ -78,3 +78,13 @@ async def test_json_is_known_however_it_is_written(media_type: str, serve: Serve
     client, _ = serve(says("ok"))
     response = await client.post(chat.URL, content=sized(500), headers={"content-type": media_type})
     assert response.status_code == 200
+
+
+async def test_a_body_of_too_many_objects_is_refused(serve: Serve) -> None:
+    client, engine = serve()
+    messages = [{"role": "user", "content": "Hi"}] * 20_001
+    response = await client.post(chat.URL, json={"model": "forii/bytes", "messages": messages})
+    error = chat.error(response)
+    assert (response.status_code, error["code"]) == (413, "request_too_large")
+    assert "20000 JSON objects; send fewer messages" in str(error["message"])
+    assert engine.asked == []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import nullcontext
-from typing import cast
 
 import pytest
 from starlette.types import Message
@@ -14,22 +12,16 @@ from proxy.errors import EngineFailed
 from proxy.openai.chat_shape import CHAT
 from proxy.openai.chunk import Chunk, Head
 from proxy.openai.sse import DONE, SseEncoder
-from proxy.pipeline import Answer
 from proxy.routes.headers import AnswerHeaders
 from proxy.routes.stream import EventStream
 
 
-class Playing:
-    """As much of an Answer as a stream needs: it ends, or fails, just before silence would be broken."""
-
-    def __init__(self, error: Exception | None) -> None:
-        self._error = error
-
-    async def chunks(self) -> AsyncGenerator[list[Chunk], None]:
-        await asyncio.sleep(0.09)
-        if self._error is not None:
-            raise self._error
-        yield [Chunk(0, content="a")]
+async def playing(error: Exception | None) -> AsyncGenerator[list[Chunk], None]:
+    """An answer that ends, or fails, just before silence would be broken."""
+    await asyncio.sleep(0.09)
+    if error is not None:
+        raise error
+    yield [Chunk(0, content="a")]
 
 
 async def sent_to_slow_client(error: Exception | None) -> list[Message]:
@@ -43,11 +35,10 @@ async def sent_to_slow_client(error: Exception | None) -> list[Message]:
         raise AssertionError("a stream reads nothing")
 
     stream = EventStream(
-        cast(Answer, Playing(error)),
-        SseEncoder(Head("id", 1, "m", "fp", log_probs=False, shape=CHAT), "none"),
         AnswerHeaders(0.0),
         send,
-        nullcontext(),
+        playing(error),
+        SseEncoder(Head("id", 1, "m", "fp", log_probs=False, shape=CHAT), "none"),
         first_answer=0.1,
         keep_alive=0.02,
     )

@@ -1,0 +1,73 @@
+"""The body of a request in, an Answer that is ready to run out, with its turn in the line before the engine.
+
+A long request is parsed and prepared in a thread. It waits for one in a line of its own (``proxy/admission.py``),
+so that no more than may wait are kept, and looks whether there is room for it in the engine's line only then: what
+would be refused is not prepared.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from ..admission import Turn
+from ..metrics import RequestMetrics
+from ..openai.request import ChatRequest
+from ..openai.sse import UsageMode
+from ..openai.text_request import TextRequest
+from ..pipeline import Answer, prepare
+from ..prompt.pool import is_long, run
+from ..services import Services
+from .headers import AnswerHeaders
+
+
+class Parse(Protocol):
+    """A body in, the request and the names of the fields that change nothing out."""
+
+    def __call__(self, body: bytes, *, max_n: int) -> tuple[ChatRequest | TextRequest, tuple[str, ...]]: ...
+
+
+class Ready(NamedTuple):
+    """usage_mode: how a stream reports usage; None asks for a whole answer."""
+
+    answer: Answer
+    turn: Turn
+    usage_mode: UsageMode | None
+
+
+class Intake:
+    """One request. client: whose it is, empty if nobody knows."""
+
+    def __init__(self, services: Services, parse: Parse, body: bytes, client: str) -> None:
+        self._services = services
+        self._parse = parse
+        self._body = body
+        self._client = client
+
+    async def ready(self, headers: AnswerHeaders, metrics: RequestMetrics, used: ExitStack) -> Ready:
+        """used: closed when the answer is over; the model is in use until then. Raises what is wrong with the
+        request, and Overloaded."""
+        admission = self._services.admission
+        async with admission.reading(self._client) if is_long(len(self._body)) else nullcontext():
+            parsing = partial(self._parse, self._body, max_n=self._services.settings.max_n)
+            request, ignored = await run(self._services.pool, len(self._body), parsing)
+            headers.mark_parsed(ignored)
+            model = used.enter_context(self._services.catalog.use(request.model))
+            metrics.model = model.id
+            headers.mark_found(model.id)
+            turn = admission.turn(model.id, self._client, request.n)
+            schema = request.answer_schema
+            constraint = await self._services.schemas.constraint(schema, len(self._body)) if schema else None
+            answer = await prepare(request, model, self._services.engine, metrics, len(self._body), constraint)
+        headers.mark_prepared(answer.prompt_tokens, answer.truncated_tokens)
+        return Ready(answer, turn, _usage_mode(request))
+
+
+def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:
+    """Source: API contract, section 4."""
+    if not request.stream:
+        return None
+    if request.stream_options is None or request.stream_options.include_usage is None:
+        return "inline"
+    return "separate" if request.stream_options.include_usage else "none"
