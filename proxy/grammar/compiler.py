@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 from .arrays import write_array
-from .automaton import Automaton
+from .automaton import Automaton, TooManyStates
 from .budget import MOST_BROAD, MOST_BROAD_OPEN, Budget
 from .case import Case
 from .document import Document
@@ -25,6 +25,7 @@ from .numbers import write as write_number
 from .objects import write_object
 from .rules import Expr, Grammar, Rule, Text, TooLarge, Unsatisfiable, choice, letters
 from .schema import Schema
+from .spelling import spell
 from .strings import language
 from .strings import write as write_string
 from .values import plain_values, write_values
@@ -93,13 +94,36 @@ class Compiler:
         self._marks.add(word)
 
     def _alternatives(self, cases: tuple[Case, ...]) -> Expr:
+        strings = [case for case in cases if "string" in case.types]
+        if len(strings) < 2 or all(case.values is not None for case in strings):
+            return choice([part for case in cases for part in self._of_case(case)])
+        merged = self._merged(strings)
+        if merged is not None:
+            cases = tuple(replace(case, types=case.types - {"string"}) for case in cases)
         parts = [part for case in cases for part in self._of_case(case)]
-        if any(case.values is None and "string" in case.types for case in cases):
-            # Other strings may begin as these do.
-            parts = [
-                letters(part.text) if isinstance(part, Text) and part.text[:1] == '"' else part for part in parts
-            ]
-        return choice(parts)
+        # Other strings may begin as the listed ones do.
+        parts = [letters(part.text) if isinstance(part, Text) and part.text[:1] == '"' else part for part in parts]
+        return choice(parts if merged is None else [merged, *parts])
+
+    def _merged(self, cases: list[Case]) -> Expr | None:
+        """The strings of all the cases as one language, so that nobody has to read two side by side."""
+        found = Automaton.NOTHING
+        try:
+            for case in cases:
+                if case.values is not None:
+                    return None
+                automaton, exact = language(excluding(case))
+                if not exact:
+                    return None
+                found |= automaton
+        except TooManyStates:
+            return None
+        if not found.is_universal and not self.budget.take(found.broad):
+            return None
+        expr, exact = spell(self.grammar, found)
+        if not exact:
+            self.mark("pattern")
+        return expr
 
     def _of_case(self, case: Case) -> list[Expr]:
         self._marks |= case.marks

@@ -101,7 +101,12 @@ def drawn(data: st.DataObject, schema: JSON) -> JSON:
         warnings.simplefilter("ignore")
         try:
             instance: JSON = data.draw(from_schema(in_draft7(schema)))
-        except (Unsatisfiable, InvalidArgument):  # from schemas that no instance satisfies
+        except (
+            Unsatisfiable,
+            InvalidArgument,
+            AssertionError,
+            IndexError,
+        ):  # no instance, or a bug of the generator
             reject()
     assume(valid(schema, instance))
     note(written(instance))

@@ -92,16 +92,16 @@ async def test_a_stream_that_waits_long_is_told_so_and_then_served(serve: Serve)
 
 
 async def test_a_request_that_takes_too_long_is_a_504(serve: Serve) -> None:
-    served = serve(never_ends(), request_timeout_seconds=0.2)
+    served = serve(never_ends(), request_timeout_seconds=1)
     late = await ask(served)
     error = chat.error(late)
     assert (late.status_code, error["type"], error["code"]) == (504, "server_error", "timeout")
-    assert "0.2 seconds" in str(error["message"])
+    assert "1 seconds" in str(error["message"])
     assert (served.engine.running, served.engine.cancelled) == (0, 1)
 
 
 async def test_a_stream_that_takes_too_long_ends_with_an_error_event(serve: Serve) -> None:
-    served = serve(never_ends(), request_timeout_seconds=0.2)
+    served = serve(never_ends(), request_timeout_seconds=1)
     late = await ask(served, stream=True)
     *chunks, event = chat.events(late.text)
     assert late.status_code == 200

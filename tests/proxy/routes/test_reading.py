@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 import httpx2
 import pytest
@@ -102,14 +103,13 @@ def test_a_client_that_leaves_before_its_request_is_read_frees_its_place(
     def page() -> str:
         return httpx2.get(f"{live.url}/metrics").text
 
-    clients = [socket.create_connection(live.address, timeout=5) for _ in range(THREADS + 1)]
-    for client in clients:
-        client.sendall(request)
-    assert eventually(lambda: 'forii_requests_waiting{model=""} 1.0' in page(), 5)
-    assert reading.begun == THREADS
-    for client in clients:
-        client.close()
-    assert eventually(lambda: 'forii_requests_waiting{model=""} 0.0' in page(), 1)
+    with ExitStack() as open_clients:
+        for _ in range(THREADS + 1):
+            client = open_clients.enter_context(socket.create_connection(live.address, timeout=5))
+            client.sendall(request)
+        assert eventually(lambda: 'forii_requests_waiting{model=""} 1.0' in page(), 10)
+        assert reading.begun == THREADS
+    assert eventually(lambda: 'forii_requests_waiting{model=""} 0.0' in page(), 10)
     reading.go_on.set()
     assert httpx2.post(live.url + chat.URL, json=chat.body()).status_code == 200
     assert reading.begun == THREADS + 1
