@@ -12,7 +12,6 @@ import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, assume, given, note, reject, settings
 from hypothesis import strategies as st
-from hypothesis.errors import InvalidArgument, Unsatisfiable
 from hypothesis_jsonschema import from_schema
 
 from benchmarks.maskbench.order import in_order
@@ -101,7 +100,7 @@ def drawn(data: st.DataObject, schema: JSON) -> JSON:
         warnings.simplefilter("ignore")
         try:
             instance: JSON = data.draw(from_schema(in_draft7(schema)))
-        except (Unsatisfiable, InvalidArgument):  # from schemas that no instance satisfies
+        except Exception:  # it stumbles over some schemas, in many ways
             reject()
     assume(valid(schema, instance))
     note(written(instance))
