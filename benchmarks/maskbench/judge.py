@@ -101,7 +101,10 @@ def _accept(
         verdict.faults.append(f"{number}: valid, refused for the order of its keys")
     else:
         rest = spelled[len(taken) :]
-        verdict.faults.append(f"{number}: valid, refused after {taken[-120:]!r} at {rest[:60]!r}")
+        whose = (
+            "" if errors or not Reader(compiled.ebnf, exactly=True).accepts(spelled) else " by llguidance's lexer"
+        )
+        verdict.faults.append(f"{number}: valid, refused{whose} after {taken[-120:]!r} at {rest[:60]!r}")
 
 
 def _refuse(verdict: Verdict, compiled: CompiledSchema, reader: Reader, number: int, instance: JSON) -> None:

@@ -1,7 +1,14 @@
-"""An EBNF grammar in, what it says of a text out. llguidance reads it, with every byte a token of its own."""
+"""An EBNF grammar in, what it says of a text out. llguidance reads it, with every byte a token of its own.
+
+Its own way of reading EBNF makes lexer terminals of rules that are not recursive, of which the longest match
+counts: it may refuse what the grammar allows. Read exactly, every character is a terminal of its own::
+
+    v1 ::= "ab" [0-9]*      ->      v1: "a" "b" /[0-9]/*
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -29,18 +36,24 @@ class _Bytes:
 
 # Wide: what is judged is the grammar, not how patient its reader is.
 _LIMITS = LLParserLimits(initial_lexer_fuel=50_000_000, step_lexer_fuel=50_000_000, step_max_items=5_000_000)
+_EXACT_LIMITS = LLParserLimits(step_lexer_fuel=50_000_000, step_max_items=50_000_000, max_items_in_row=1_000_000)
 _TOKENIZER = LLTokenizer(TokenizerWrapper(_Bytes()), n_vocab=END + 1, slices=[])
 
 
-class Reader:
-    """Reads one grammar. Raises Unreadable where llguidance refuses it."""
+_WORD = re.compile(r"""("(?:[^"\\]|\\.)*")|(\[(?:[^]\\]|\\.)*\])|::=|[a-z][a-z0-9]*|.""", re.DOTALL)
+_LETTER = re.compile(r"\\x[0-9a-f]{2}|\\.|[^\\]", re.DOTALL)
 
-    def __init__(self, ebnf: str) -> None:
+
+class Reader:
+    """Reads one grammar. exactly: as it is meant, not in llguidance's way. Raises Unreadable where llguidance
+    refuses it."""
+
+    def __init__(self, ebnf: str, *, exactly: bool = False) -> None:
         try:
-            lark = gbnf_to_lark(ebnf)
+            lark = _exact_lark(ebnf) if exactly else gbnf_to_lark(ebnf)
         except Exception as error:  # it raises a bare one for a rule that is not there
             raise Unreadable(str(error)) from error
-        self._matcher = LLMatcher(_TOKENIZER, lark, log_level=0, limits=_LIMITS)
+        self._matcher = LLMatcher(_TOKENIZER, lark, log_level=0, limits=_EXACT_LIMITS if exactly else _LIMITS)
         self._sound()
 
     def accepts(self, text: str) -> bool:
@@ -77,3 +90,16 @@ class Reader:
     def _sound(self) -> None:
         if self._matcher.is_error():
             raise Unreadable(self._matcher.get_error().partition("\n")[0])
+
+
+def _exact_lark(ebnf: str) -> str:
+    return "%llguidance {}\n" + _WORD.sub(_exact_word, ebnf)
+
+
+def _exact_word(found: re.Match[str]) -> str:
+    word, literal, characters = found[0], found[1], found[2]
+    if literal:
+        return " ".join(f'"{letter}"' for letter in _LETTER.findall(literal[1:-1])) or '""'
+    if characters:
+        return f"/{characters}/"
+    return {"::=": ":", "root": "start"}.get(word, word)

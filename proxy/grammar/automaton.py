@@ -15,7 +15,7 @@ from .minimise import Row, minimal
 
 MOST_STATES = 1000
 _PRINTABLE = Intervals([(0x20, 0x7E)])
-_BROAD = 24  # of the 95 printable ones; below that few tokens of a vocabulary fit
+_BROAD = 28  # of the 95 printable ones; below that few tokens of a vocabulary fit
 
 Edge = tuple[Intervals, int]
 State = TypeVar("State", bound=Hashable)

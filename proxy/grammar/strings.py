@@ -1,22 +1,26 @@
 """What is asked of a string in, the grammar of its JSON text out, and the keywords that are left to the check.
 
 Every facet is an automaton, and what holds together is their intersection. Where that has more states than an
-engine should be asked to carry, facets are left out, the most expensive ones first, and named.
+engine should be asked to carry, it is made coarser or a facet is left out, the most expensive ones last, and
+named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from .automaton import Automaton, TooManyStates
 from .budget import Budget
+from .coarse import coarse
 from .facets import Strings
 from .formats import format_automaton
 from .regex import pattern
 from .rules import Expr, Grammar
 from .spelling import spell
 
-MOST_COUNTED = 256  # characters that are counted at all
+MOST_COUNTED = 100  # characters that are counted at all
+_DEPTHS = (8, 3, 1)  # how far a coarse automaton still tells states apart
 
 
 def write(grammar: Grammar, strings: Strings, budget: Budget) -> tuple[Expr, set[str]]:
@@ -25,14 +29,30 @@ def write(grammar: Grammar, strings: Strings, budget: Budget) -> tuple[Expr, set
     for word, automaton, exact in _facets(strings):
         if not exact:
             unsaid.add(word)
-        narrower = _narrower(found, automaton)
-        if narrower is None or narrower.broad - _cost(found) > budget.left:
+        narrower, whole = _affordable(found, automaton, budget)
+        if not whole:
             unsaid.add(word)
-        else:
-            found = narrower
+        found = narrower
     budget.take(_cost(found))
     expr, exact = spell(grammar, found)
     return expr, unsaid if exact else unsaid | {"pattern"}
+
+
+def _affordable(found: Automaton, automaton: Automaton, budget: Budget) -> tuple[Automaton, bool]:
+    """Both, or what comes near without being too much for the engine; and whether it is both."""
+    narrower = _narrower(found, automaton)
+    if narrower is None:
+        return found, False
+    if _cost(narrower) <= max(_cost(found), budget.left):
+        return narrower, True
+    for depth in _DEPTHS:
+        try:
+            near = coarse(narrower, depth)
+        except TooManyStates:
+            continue
+        if _cost(near) <= max(_cost(found), budget.left):
+            return near, False
+    return found, False
 
 
 def language(strings: Strings) -> tuple[Automaton, bool]:
@@ -81,4 +101,9 @@ def _counted(word: str, low: int, high: int | None) -> Iterator[tuple[str, Autom
     if (high or low) > MOST_COUNTED:
         yield word, Automaton.EVERYTHING, False
     else:
-        yield word, Automaton.lengths(low, high), True
+        yield word, _lengths(low, high), True
+
+
+@lru_cache(maxsize=256)
+def _lengths(low: int, high: int | None) -> Automaton:
+    return Automaton.lengths(low, high)

@@ -69,6 +69,13 @@ def test_the_reader_says_how_far_a_text_is_right() -> None:
     assert reader.written(lambda allowed: END if END in allowed else allowed[-1], 9) == "[é]"
 
 
+def test_the_reader_can_read_exactly_what_is_written() -> None:
+    ebnf = 'root ::= "{" ("\\"ab\\": 1" | "\\"" s "\\": 2") "}"\ns ::= [a-z]* | "\\x41" s\n'
+    for text, allowed in (('{"ab": 1}', True), ('{"ax": 2}', True), ('{"Aa": 2}', True), ('{"ax": 1}', False)):
+        assert Reader(ebnf, exactly=True).accepts(text) == allowed
+    assert not Reader(ebnf).accepts('{"ax": 2}')
+
+
 @pytest.mark.parametrize("ebnf", ["root ::= nothing\n", "root = 1\n"])
 def test_a_grammar_that_cannot_be_read_is_told(ebnf: str) -> None:
     with pytest.raises(Unreadable):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.grammar.automaton import Automaton, TooManyStates
+from proxy.grammar.coarse import coarse
 from proxy.grammar.regex import pattern
 
 SHORT = ["".join(letters) for length in range(5) for letters in product("abé", repeat=length)]
@@ -62,7 +63,7 @@ def test_an_infinite_language_has_no_list_of_words() -> None:
 
 def test_only_states_that_many_tokens_fit_are_broad() -> None:
     assert pattern("^[0-9]{8}-yes$")[0].broad == 0
-    assert pattern("^[a-z ]{3}$")[0].broad == 3
+    assert pattern("^[A-Za-z]{3}$")[0].broad == 3
     assert Automaton.EVERYTHING.broad == 1
 
 
@@ -72,3 +73,18 @@ def test_what_grows_too_large_is_refused() -> None:
     half = pattern("^(.{37})*$")[0]
     with pytest.raises(TooManyStates):
         half & pattern("^(.{41})*$")[0]
+
+
+@given(PATTERNS, PATTERNS, st.integers(0, 4))
+def test_a_coarse_automaton_takes_all_that_the_fine_one_takes(first: str, second: str, depth: int) -> None:
+    fine = pattern(first)[0] & pattern(second)[0]
+    found = coarse(fine, depth)
+    assert (fine - found).is_empty
+    assert len(found.edges) <= len(fine.edges) + 2
+
+
+@pytest.mark.parametrize(
+    ("fine", "wide"), [("^[a-z]{1,255}$", "^[a-z]+$"), ("^.{0,90}$", "^.*$"), ("^a([0-9]x){50}$", "^a([0-9]x)+$")]
+)
+def test_a_coarse_automaton_does_not_count(fine: str, wide: str) -> None:
+    assert coarse(pattern(fine)[0], 1) == pattern(wide)[0]

@@ -12,7 +12,6 @@ import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, assume, given, note, reject, settings
 from hypothesis import strategies as st
-from hypothesis.errors import InvalidArgument, Unsatisfiable
 from hypothesis_jsonschema import from_schema
 
 from benchmarks.maskbench.order import in_order
@@ -55,7 +54,7 @@ def test_an_answer_that_ends_is_valid_or_left_to_the_check(schema: JSON, opened:
     assume(compiled is not None)
     assert compiled is not None
     note(compiled.ebnf)
-    text = Reader(compiled.ebnf).written(hand(seed), _MOST)
+    text = Reader(compiled.ebnf, exactly=True).written(hand(seed), _MOST)
     assume(text is not None)
     assert text is not None
     note(text)
@@ -74,7 +73,7 @@ def test_an_instance_that_is_nearly_valid_does_not_get_through(
     compiled = compiled_or_none(schema, open_objects=opened)
     assume(compiled is not None)
     assert compiled is not None
-    if Reader(compiled.ebnf).accepts(written(instance)) and not valid(schema, instance):
+    if Reader(compiled.ebnf, exactly=True).accepts(written(instance)) and not valid(schema, instance):
         assert compiled.checked
         assert compiled.validate(instance)
 
@@ -91,7 +90,7 @@ def test_a_valid_instance_in_key_order_is_taken(data: st.DataObject, schema: JSO
         assume("is above" not in error.message)
         raise
     note(compiled.ebnf)
-    assert Reader(compiled.ebnf).taken(written(instance)) is None
+    assert Reader(compiled.ebnf, exactly=True).taken(written(instance)) is None
     assert compiled.validate(instance) == []
 
 
@@ -101,12 +100,7 @@ def drawn(data: st.DataObject, schema: JSON) -> JSON:
         warnings.simplefilter("ignore")
         try:
             instance: JSON = data.draw(from_schema(in_draft7(schema)))
-        except (
-            Unsatisfiable,
-            InvalidArgument,
-            AssertionError,
-            IndexError,
-        ):  # no instance, or a bug of the generator
+        except Exception:  # it stumbles over some schemas, in many ways
             reject()
     assume(valid(schema, instance))
     note(written(instance))
