@@ -15,7 +15,8 @@ from .minimise import Row, minimal
 
 MOST_STATES = 1000
 _PRINTABLE = Intervals([(0x20, 0x7E)])
-_BROAD = 28  # of the 95 printable ones; below that few tokens of a vocabulary fit
+# Of the 95 printable ones: below the first few tokens of a vocabulary fit, below the second no words with spaces.
+_HALF_BROAD, _BROAD = 40, 70
 
 Edge = tuple[Intervals, int]
 State = TypeVar("State", bound=Hashable)
@@ -110,8 +111,9 @@ class Automaton:
 
     @property
     def broad(self) -> int:
-        """The states that much of a vocabulary fits: what an engine pays for."""
-        return sum(map(_is_broad, self.edges))
+        """How many states almost all of a vocabulary fits: what an engine pays for. Those which words fit, but no
+        spaces, cost it a quarter."""
+        return -(-sum(map(_quarters, self.edges)) // 4)
 
     def finite(self, limit: int) -> list[str] | None:
         """All strings, in order, if there are no more than limit."""
@@ -178,9 +180,11 @@ def _edges(row: Row, letters: list[list[tuple[int, int]]]) -> tuple[Edge, ...]:
     return tuple(sorted(edges, key=lambda edge: edge[0].ranges))
 
 
-def _is_broad(edges: tuple[Edge, ...]) -> bool:
+def _quarters(edges: tuple[Edge, ...]) -> int:
+    """What a state costs an engine: four quarters where words and the space before them fit, one where words
+    do."""
     printable = sum((points & _PRINTABLE).size for points, _ in edges)
-    return printable >= _BROAD
+    return 4 if printable >= _BROAD else 1 if printable >= _HALF_BROAD else 0
 
 
 Automaton.EVERYTHING = Automaton((((ANY, 0),),), frozenset({0}))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from .automaton import Automaton
 from .intervals import BEYOND_ASCII, Intervals
@@ -109,14 +110,14 @@ class _Speller:
         row: list[Expr] = []
         while self.leads_on(state):
             ((points, state),) = self.edges[state]
-            row.append(next(_characters(points)))
+            row.append(_characters(points)[0])
         return sequence(*row, self.ending(state))
 
     def leads_on(self, state: int) -> bool:
         edges = self.edges[state]
         if state in self.accepting or len(edges) > 1 or self.entries[state] > 1:
             return False
-        return len(list(_characters(edges[0][0]))) == 1
+        return len(_characters(edges[0][0])) == 1
 
     def ending(self, state: int) -> Expr:
         if not self.edges[state]:
@@ -129,7 +130,7 @@ class _Speller:
     def alternatives(self, state: int) -> Expr:
         found: list[Expr] = [self.end] if state in self.accepting else []
         for points, to in self.edges[state]:
-            characters = list(_characters(points))
+            characters = _characters(points)
             rest = self.rest(to)
             if len(characters) > 1 and not isinstance(rest, Rule | Text):
                 rest = self.grammar.rule(rest)
@@ -147,8 +148,13 @@ def _few_beyond(points: Intervals) -> str | None:
     return "".join(chr(point) for a, b in beyond for point in range(a, b + 1))
 
 
-def _characters(points: Intervals) -> Iterator[Expr]:
+@lru_cache(maxsize=4096)
+def _characters(points: Intervals) -> tuple[Expr, ...]:
     """The spellings of one character out of these."""
+    return tuple(_ways(points))
+
+
+def _ways(points: Intervals) -> Iterator[Expr]:
     few = _few_beyond(points)
     raw = points & _RAW
     if few is None or (not few and points & BEYOND_ASCII):
@@ -157,9 +163,7 @@ def _characters(points: Intervals) -> Iterator[Expr]:
         yield Chars(raw)
     yield from map(letters, few or "")
     short = "".join(letter for char, letter in _ESCAPES.items() if ord(char) in points)
-    if len(short) == 1:
-        yield Text("\\" + short)
-    elif short:
+    if short:
         yield sequence("\\", Chars(Intervals.of(short)))
     for high in range(2):
         digits = (
@@ -167,4 +171,4 @@ def _characters(points: Intervals) -> Iterator[Expr]:
         )
         last = Intervals.of("".join(digits))
         if last:
-            yield sequence(f"\\u00{high}", Chars(last))
+            yield sequence(letters(f"\\u00{high}"), Chars(last))

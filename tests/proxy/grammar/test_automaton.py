@@ -63,7 +63,8 @@ def test_an_infinite_language_has_no_list_of_words() -> None:
 
 def test_only_states_that_many_tokens_fit_are_broad() -> None:
     assert pattern("^[0-9]{8}-yes$")[0].broad == 0
-    assert pattern("^[A-Za-z]{3}$")[0].broad == 3
+    assert pattern("^[A-Za-z]{8}$")[0].broad == 2
+    assert pattern("^[ -~]{8}$")[0].broad == 8
     assert Automaton.EVERYTHING.broad == 1
 
 

@@ -67,7 +67,7 @@ def test_the_language_of_strings_is_theirs(strings: Strings, texts: list[str]) -
         (Strings(), set()),
         (Strings(low=1), set()),
         (Strings(low=2, high=20), set()),
-        (Strings(high=60), {"maxLength"}),
+        (Strings(high=90), {"maxLength"}),
         (Strings(high=100_000), {"maxLength"}),
         (Strings(low=100_000), {"minLength"}),
         (Strings(patterns=frozenset(["^[0-9]*$"]), high=90), set()),
