@@ -25,6 +25,11 @@ def in_order(instance: JSON, schema: JSON, root: JSON) -> JSON:
         properties = view.get("properties")
         if isinstance(properties, dict):
             declared = {**declared, **{key: value for key, value in properties.items() if key not in declared}}
+    # Names that are only required come after those that are listed.
+    for view in views:
+        required = view.get("required")
+        for name in required if isinstance(required, list) else []:
+            declared.setdefault(str(name), _rest(views))
     keys = [key for key in declared if key in instance] + [key for key in instance if key not in declared]
     return {key: in_order(instance[key], declared.get(key, _rest(views)), root) for key in keys}
 
