@@ -47,10 +47,8 @@ def test_what_runs_and_what_waits_is_answered_to_its_end(
 
 
 def metric(server: ForiiServer, name: str) -> float:
-    for line in httpx2.get(f"{server.root}/metrics").text.splitlines():
-        if line.startswith(name + "{"):
-            return float(line.split()[-1])
-    return 0.0
+    lines = httpx2.get(f"{server.root}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{"))
 
 
 def test_what_takes_too_long_ends_with_an_error(serve_before: ServeBefore, triton: EmbeddedTriton) -> None:
