@@ -8,8 +8,8 @@ from proxy.grammar.json_value import JSON, Value
 
 
 def in_order(instance: JSON, schema: JSON, root: JSON) -> JSON:
-    """The instance, declared keys first and in their order, listed values as they are listed. Sees through
-    $ref, allOf, anyOf, oneOf, then and else."""
+    """The instance, declared and required keys first and in their order, listed values as they are listed. Sees
+    through $ref, allOf, anyOf, oneOf, then and else."""
     views = list(_views(schema, root, 0))
     for view in views:
         listed = view.get("enum")
@@ -25,6 +25,10 @@ def in_order(instance: JSON, schema: JSON, root: JSON) -> JSON:
         properties = view.get("properties")
         if isinstance(properties, dict):
             declared = {**declared, **{key: value for key, value in properties.items() if key not in declared}}
+    for view in views:
+        required = view.get("required")
+        for key in required if isinstance(required, list) else ():
+            declared.setdefault(str(key), _rest(views))
     keys = [key for key in declared if key in instance] + [key for key in instance if key not in declared]
     return {key: in_order(instance[key], declared.get(key, _rest(views)), root) for key in keys}
 
