@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST_BROAD = 64
-MOST_BROAD_OPEN = 1000  # what the letter of a schema leaves open is said as exactly as can be
+MOST_BROAD_OPEN = 350  # what the letter of a schema leaves open is said as exactly as can be in about 3 s
 
 
 class Budget:

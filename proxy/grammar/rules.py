@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 
 from .intervals import ASCII, BEYOND_ASCII, Intervals
@@ -251,6 +252,7 @@ def _literal(text: str) -> str:
     return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
 
 
+@lru_cache(maxsize=4096)
 def _characters(points: Intervals) -> str:
     low, high = points & ASCII, points & BEYOND_ASCII
     if high == BEYOND_ASCII:
