@@ -18,11 +18,12 @@ from .facets import Objects
 from .json_value import written
 from .lowering import Lowering
 from .regex import pattern
-from .rules import NEVER, Expr, Rule, Text, choice, letters, sequence
+from .rules import NEVER, Expr, Rule, Sequence, Text, choice, letters, sequence
 from .schema import Schema
 from .spelling import spell
 
 MOST_CELLS = 600  # of the table
+_LONG = 64  # parts of a sequence
 _MOST_CLASSES = 16  # of names that patterns tell apart
 _MOST_WORDS = 200  # declared names that others are kept apart from
 
@@ -254,5 +255,10 @@ class _Table:
                 self._grammar.define(rule, body)
             return [bodies[0], *row[1:]]
         if member.required:
-            return bodies
+            return [self._grammar.rule(body, "o") if _is_long(body) else body for body in bodies]
         return [bodies[0], *(self._grammar.rule(body, "o") for body in bodies[1:])]
+
+
+def _is_long(expr: Expr) -> bool:
+    """Long sequences are cut into rules: each member copies what follows it."""
+    return isinstance(expr, Sequence) and len(expr.parts) > _LONG

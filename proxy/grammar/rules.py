@@ -157,12 +157,14 @@ class Grammar:
         finishing = self._finishing()
         if not _finishes(root, finishing):
             raise Unsatisfiable
-        bodies = {"root": _pruned(root, finishing)}
+        whole = len(finishing) == len(self._bodies)
+        bodies = {"root": root if whole else _pruned(root, finishing)}
         waiting = [bodies["root"]]
         while waiting:
             for name in _names(waiting.pop()):
                 if name not in bodies:
-                    bodies[name] = _pruned(self._bodies[name], finishing)
+                    body = self._bodies[name]
+                    bodies[name] = body if whole else _pruned(body, finishing)
                     waiting.append(bodies[name])
         if len(bodies) > MOST_RULES:
             raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
