@@ -54,15 +54,12 @@ class _Writer:
     def _at(self, place: int) -> tuple[Schema, ...]:
         """What the item in this place must be."""
         found: list[Schema] = []
-        evaluated = False
         for part in self._arrays.parts:
             if place < len(part.prefix):
                 found.append(part.prefix[place])
-                evaluated = True
             elif part.rest is not None:
                 found.append(part.rest)
-                evaluated = True
-        return tuple(found) if evaluated else self._arrays.unevaluated
+        return tuple(found)
 
     def _row(self) -> Expr:
         """Places one by one, then the rest, counted."""

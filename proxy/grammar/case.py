@@ -41,6 +41,7 @@ class Case:
             types=types,
             values=values,
             refused=joined(self.refused, schema.refused),
+            marks=self.marks | schema.unsaid if schema.unsaid else self.marks,
             numbers=numbers if schema.numbers is ANY_NUMBER else numbers.meet(schema.numbers),
             strings=self.strings if schema.strings is ANY_STRING else self.strings.meet(schema.strings),
             arrays=self.arrays if schema.arrays is ANY_ARRAY else self.arrays.meet(schema.arrays),

@@ -84,9 +84,12 @@ class Compiler:
         """The strings that satisfy them; False: and perhaps more."""
         found, exact = Automaton.NOTHING, True
         for case in self._normal.cases(self._normal.plain(schemas)):
-            if "string" in case.types:
-                automaton, alike = language(excluding(case))
-                found, exact = found | automaton, exact and alike and not case.marks
+            if "string" not in case.types:
+                continue
+            automaton, alike = language(excluding(case))
+            if case.values is not None:
+                automaton &= Automaton.words([v.value for v in case.values if isinstance(v.value, str)])
+            found, exact = found | automaton, exact and alike and not case.marks
         return found, exact
 
     def mark(self, word: str) -> None:

@@ -5,9 +5,9 @@ Everything that can be wrong with a schema is found here, before any grammar is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import fields
-from urllib.parse import unquote, urldefrag
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -76,7 +76,7 @@ class Document:
         name = raw.get(self.draft.id_word)
         if not isinstance(name, str) or name.startswith("#") or (self.draft.lone_ref and "$ref" in raw):
             return base
-        return urldefrag(absolute(base, name))[0]
+        return absolute(base, name).partition("#")[0]
 
     def _index(self, raw: JSON, base: str, path: str) -> None:
         """Where the names of the schema (``$id``, ``$anchor``) lead."""
@@ -117,7 +117,7 @@ class Document:
         """The raw schema that a URI leads to, with its base and path. path, word: who asks."""
         if uri in self._places:
             return self._places[uri]
-        home, fragment = urldefrag(uri)
+        home, _, fragment = uri.partition("#")
         if home not in self._places:
             raise InvalidSchema(
                 f"{uri!r} is outside of this schema and is not fetched; put it in $defs", path, word
@@ -174,7 +174,3 @@ def _measure(schema: JSON) -> None:
             node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list)
         )
         level = [child for children in below for child in children]
-
-
-def _children(node: JSON) -> Iterable[JSON]:
-    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()

@@ -77,14 +77,13 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
-    """low, high: items. parts: each holds. unevaluated: what items must be that no part speaks of."""
+    """low, high: items. parts: each holds."""
 
     low: int = 0
     high: int | None = None
     parts: tuple[ArrayPart, ...] = ()
     contains: tuple[Contains, ...] = ()
     unique: bool = False
-    unevaluated: tuple[Schema, ...] = ()
 
     def meet(self, other: Arrays) -> Arrays:
         """Both."""
@@ -94,7 +93,6 @@ class Arrays:
             joined(self.parts, other.parts),
             joined(self.contains, other.contains),
             self.unique or other.unique,
-            joined(self.unevaluated, other.unevaluated),
         )
 
 
@@ -109,8 +107,7 @@ class ObjectPart:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """low, high: properties. parts: each holds. names: what each name is. unevaluated: what the values of names
-    must be that no part speaks of."""
+    """low, high: properties. parts: each holds. names: what each name is."""
 
     low: int = 0
     high: int | None = None
@@ -118,7 +115,6 @@ class Objects:
     required: tuple[str, ...] = ()
     forbidden: frozenset[str] = frozenset()
     names: tuple[Schema, ...] = ()
-    unevaluated: tuple[Schema, ...] = ()
 
     def meet(self, other: Objects) -> Objects:
         """Both."""
@@ -129,13 +125,12 @@ class Objects:
             joined(self.required, other.required),
             self.forbidden | other.forbidden,
             joined(self.names, other.names),
-            joined(self.unevaluated, other.unevaluated),
         )
 
     def at(self, name: str) -> tuple[tuple[Schema, ...], bool]:
         """What the value of this name must be; False: and perhaps more, that a pattern could not tell."""
         found: list[Schema] = []
-        certain, evaluated = True, False
+        certain = True
         for part in self.parts:
             said = [schema for known, schema in part.properties if known == name]
             for source, schema in part.patterns:
@@ -145,9 +140,8 @@ class Objects:
                     said += [schema] if exact else []
             if not said and part.additional is not None:
                 said = [part.additional]
-            evaluated = evaluated or bool(said)
             found += said
-        return tuple(found) if evaluated else self.unevaluated, certain
+        return tuple(found), certain
 
 
 def lower(a: int | None, b: int | None) -> int | None:

@@ -41,7 +41,12 @@ class Negation:
             found.append((Schema(all_of=tuple(map(self._negated, schema.any_of))), True))
         if schema.negated:
             found.append((schema.negated, True))
-        if schema.one_of or schema.dependencies or (schema.condition and (schema.then or schema.otherwise)):
+        if (
+            schema.unsaid
+            or schema.one_of
+            or schema.dependencies
+            or (schema.condition and (schema.then or schema.otherwise))
+        ):
             found.append((ANYTHING, False))
         return found
 
@@ -67,7 +72,7 @@ class Negation:
                 yield Schema(types=kind, arrays=Arrays(parts=(ArrayPart((), self._negated(found.schema)),))), True
             else:
                 yield Schema(types=kind), False
-        if arrays.unique or arrays.unevaluated:
+        if arrays.unique:
             yield Schema(types=kind), False
 
     def _of_objects(self, objects: Objects) -> Iterator[Way]:
@@ -84,7 +89,7 @@ class Negation:
                 yield Schema(types=kind, objects=Objects(parts=(wrong,), required=(name,))), True
             if part.patterns or part.additional not in (None, ANYTHING):
                 yield Schema(types=kind), False
-        if objects.names or objects.unevaluated:
+        if objects.names:
             yield Schema(types=kind), False
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import combinations
 
 from .case import Case
 from .disjoint import Disjoint
@@ -20,7 +19,6 @@ from .schema import ANYTHING, Schema
 
 MOST_CASES = 64  # of one location, where choices multiply
 MOST_BRANCHES = 1000  # of one choice by itself
-_MOST_TOGETHER = 4  # branches whose every combination is looked at
 
 _PLAIN: tuple[JSON, ...] = (None, True, False)
 _PLAIN_VALUES = tuple(map(Value.of, _PLAIN))
@@ -106,8 +104,6 @@ class NormalForm:
     def _any(
         self, cases: list[Case], branches: tuple[Schema, ...], word: str, above: Above, choices: int
     ) -> list[Case]:
-        if any(case.objects.unevaluated or case.arrays.unevaluated for case in cases):
-            return self._together(cases, branches, word, above, choices)
         if len(cases) * len(branches) > (MOST_CASES if len(cases) > 1 else MOST_BRANCHES):
             return [case.marked(word) for case in cases]
         found = dict.fromkeys(c for branch in branches for c in self._both(cases, branch, above, choices + 1))
@@ -115,18 +111,6 @@ class NormalForm:
 
     def _few(self, found: dict[Case, None], cases: list[Case], branches: tuple[Schema, ...]) -> bool:
         return len(found) <= max(MOST_CASES, len(branches) if len(cases) == 1 else 0)
-
-    def _together(
-        self, cases: list[Case], branches: tuple[Schema, ...], word: str, above: Above, choices: int
-    ) -> list[Case]:
-        """Every combination of branches: with ``unevaluated...`` each that holds adds to what is evaluated."""
-        if len(branches) > _MOST_TOGETHER:
-            return [_evaluated(case).marked(word) for case in cases]
-        found: list[Case] = []
-        for size in range(1, len(branches) + 1):
-            for picked in combinations(branches, size):
-                found += self._both(cases, Schema(all_of=picked), above, choices + 1)
-        return list(dict.fromkeys(found))
 
     def _one(self, cases: list[Case], branches: tuple[Schema, ...], above: Above, choices: int) -> list[Case]:
         """Exactly one branch. Where branches can hold together, each without the others if that can be said."""
@@ -170,9 +154,3 @@ class NormalForm:
         present = Schema(types=frozenset(("object",)), objects=Objects(required=(name,)), all_of=(needed,))
         found = [c for branch in (present, without) for c in self._both(cases, branch, above, choices + 1)]
         return found if len(found) <= MOST_CASES else [case.marked("dependencies") for case in cases]
-
-
-def _evaluated(case: Case) -> Case:
-    """The case with everything taken for evaluated."""
-    arrays, objects = replace(case.arrays, unevaluated=()), replace(case.objects, unevaluated=())
-    return replace(case, arrays=arrays, objects=objects)

@@ -104,7 +104,7 @@ class _Writer:
             return False
         parts = self._objects.parts
         listed = any(part.properties or part.patterns for part in parts)
-        said = any(part.additional is not None for part in parts) or bool(self._objects.unevaluated)
+        said = any(part.additional is not None for part in parts)
         return listed and not said and members >= self._objects.low
 
     def _name_language(self) -> tuple[Automaton, bool]:
@@ -160,14 +160,12 @@ class _Writer:
         if matched is None:
             return ()
         found: list[Schema] = []
-        evaluated = False
         for part in self._objects.parts:
             said = [schema for source, schema in part.patterns if source in matched]
             if not said and part.additional is not None:
                 said = [part.additional]
-            evaluated = evaluated or bool(said)
             found += said
-        return tuple(found) if evaluated else (*found, *self._objects.unevaluated)
+        return tuple(found)
 
     def _key(self, names: _Names, declared: frozenset[str]) -> Expr:
         """The name, in quotes, none of the declared ones; where that costs the engine too much, any at all."""

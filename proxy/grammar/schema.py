@@ -18,7 +18,7 @@ ANY_ARRAY, ANY_NUMBER, ANY_OBJECT, ANY_STRING = Arrays(), Numbers(), Objects(), 
 class Schema:
     """Everything that is said holds. never: ``false``. ref: an absolute URI, or empty. types: None for all;
     numbers are ``number`` or ``integer``. values: ``enum`` and ``const``. refused: values that it is not.
-    dependencies: a name, and what holds where it is there."""
+    dependencies: a name, and what holds where it is there. unsaid: keywords that are left to the check."""
 
     never: bool = False
     ref: str = ""
@@ -37,6 +37,7 @@ class Schema:
     then: Schema | None = None
     otherwise: Schema | None = None
     dependencies: tuple[tuple[str, Schema], ...] = ()
+    unsaid: frozenset[str] = frozenset()
 
 
 ANYTHING, NOTHING = Schema(), Schema(never=True)

@@ -15,6 +15,10 @@ from .json_value import JSON, JSONObject, Value
 from .regex import InvalidPattern, pattern
 from .schema import ANY_ARRAY, ANY_OBJECT, ANYTHING, Schema
 
+_DYNAMIC = ("$dynamicRef", "$recursiveRef")  # where they lead depends on the way there: left to the check
+_IN_PLACE = frozenset(_DYNAMIC).union(
+    ("$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas")
+)
 _BOUNDED = (
     ("minimum", "maximum"),
     ("minLength", "maxLength"),
@@ -34,6 +38,7 @@ class Words:
         self._parse = parse
         known = {"$ref"} if draft.lone_ref and "$ref" in raw else draft.words
         self._raw = {word: value for word, value in raw.items() if word in known}
+        self._alone = self._raw.keys().isdisjoint(_IN_PLACE)
         self._refuse_contradictions()
         self.impossible = self._forbidden_but_required()
 
@@ -56,13 +61,12 @@ class Words:
             then=self._one("then"),
             otherwise=self._one("else"),
             dependencies=self._dependencies(),
+            unsaid=self._unsaid(),
         )
 
     def _ref(self) -> str:
-        for word in ("$ref", "$dynamicRef", "$recursiveRef"):
-            if isinstance(ref := self._raw.get(word), str):
-                return absolute(self._base, ref)
-        return ""
+        ref = self._raw.get("$ref")
+        return absolute(self._base, ref) if isinstance(ref, str) else ""
 
     def _types(self) -> frozenset[str] | None:
         named = self._raw.get("type")
@@ -110,8 +114,10 @@ class Words:
         prefix, rest = self._list("prefixItems"), self._one("items")
         if isinstance(self._raw.get("items"), list):
             prefix, rest = self._list("items"), self._one("additionalItems")
+        contains = self._one("contains")
+        if rest is None and self._alone and contains is None:
+            rest = self._one("unevaluatedItems")
         part = (ArrayPart(prefix, rest),) if prefix or rest not in (None, ANYTHING) else ()
-        contains, unevaluated = self._one("contains"), self._one("unevaluatedItems")
         few, many = self._count("minContains"), self._count("maxContains")
         found = () if contains is None else (Contains(contains, 1 if few is None else few, many),)
         arrays = Arrays(
@@ -120,7 +126,6 @@ class Words:
             part,
             found,
             self._raw.get("uniqueItems") is True,
-            () if unevaluated is None else (unevaluated,),
         )
         return ANY_ARRAY if arrays == ANY_ARRAY else arrays
 
@@ -131,19 +136,34 @@ class Words:
                 (self._pattern(source, "patternProperties"), schema)
                 for source, schema in self._named("patternProperties").items()
             ),
-            self._one("additionalProperties"),
+            self._additional(),
         )
         required = self._raw.get("required")
-        names, unevaluated = self._one("propertyNames"), self._one("unevaluatedProperties")
+        names = self._one("propertyNames")
         objects = Objects(
             self._count("minProperties") or 0,
             self._count("maxProperties"),
             () if part == ObjectPart() else (part,),
             tuple(str(name) for name in required) if isinstance(required, list) else (),
             names=() if names is None else (names,),
-            unevaluated=() if unevaluated is None else (unevaluated,),
         )
         return ANY_OBJECT if objects == ANY_OBJECT else objects
+
+    def _additional(self) -> Schema | None:
+        said = self._one("additionalProperties")
+        return self._one("unevaluatedProperties") if said is None and self._alone else said
+
+    def _unsaid(self) -> frozenset[str]:
+        """``unevaluated...`` beside what may evaluate too: what that is depends on the answer."""
+        others = () if self._alone else ("unevaluatedProperties", "unevaluatedItems")
+        return frozenset(word for word in (*others, *self._dynamic()) if word in self._raw) | self._contained()
+
+    def _contained(self) -> frozenset[str]:
+        both = "contains" in self._raw and "unevaluatedItems" in self._raw
+        return frozenset(("unevaluatedItems",)) if both else frozenset()
+
+    def _dynamic(self) -> tuple[str, ...]:
+        return () if self._raw.keys().isdisjoint(_DYNAMIC) else _DYNAMIC
 
     def _dependencies(self) -> tuple[tuple[str, Schema], ...]:
         found = []
@@ -195,6 +215,9 @@ class Words:
             least, most = self._decimal(low), self._decimal(high)
             if least is not None and most is not None and least > most:
                 raise InvalidSchema(f"{low} {least} is above {high} {most}: no value is both", self._path, low)
+        multiple = self._decimal("multipleOf")
+        if multiple is not None and multiple <= 0:
+            raise InvalidSchema("a multiple is of a number above 0", self._path, "multipleOf")
         if self._raw.get("enum") == []:
             raise InvalidSchema("the list is empty: no value is in it", self._path, "enum")
 
@@ -214,4 +237,7 @@ class Words:
 
 def absolute(base: str, reference: str) -> str:
     """A reference in full. Unlike urljoin alone this keeps the base's scheme, whatever it is, for fragments."""
-    return base + reference if reference.startswith("#") else urljoin(base, reference)
+    try:
+        return base + reference if reference.startswith("#") else urljoin(base, reference)
+    except ValueError as error:
+        raise InvalidSchema(f"{reference!r} is no URI: {error}") from error

@@ -7,6 +7,7 @@ they do, the kernel ends it in time. ``python -m proxy.grammar.worker`` is the p
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pickle
 import signal
@@ -17,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, ParamSpec, TypeVar, cast
 
 from .invalid import InvalidSchema
+
+logger = logging.getLogger(__name__)
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -111,7 +114,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _serve(work: IO[bytes], answers: IO[bytes]) -> None:
-    """Does what comes, until nothing more can come. Any error but InvalidSchema ends the process."""
+    """Does what comes, until nothing more can come."""
     while True:
         try:
             seconds, function, arguments, named = pickle.load(work)
@@ -124,6 +127,10 @@ def _serve(work: IO[bytes], answers: IO[bytes]) -> None:
             answer = (function(*arguments, **named), None)
         except InvalidSchema as refusal:
             answer = (None, refusal)
+        except Exception as error:
+            # A fault of the compiler costs one request, not the process.
+            logger.error("a schema could not be worked on: %s", type(error).__name__)
+            answer = (None, InvalidSchema("this server cannot work on it; say it in another way"))
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         pickle.dump(answer, answers)

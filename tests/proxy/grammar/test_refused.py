@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from benchmarks.maskbench.reader import Reader
 from proxy.grammar import InvalidSchema, compile_schema
-from proxy.grammar.json_value import JSON
+from proxy.grammar.json_value import JSON, written
 
 _PROMISED = 0.25  # seconds of CPU time; the contract says milliseconds
 
@@ -68,3 +69,42 @@ def test_a_bad_schema_is_refused_with_its_place(name: str, open_objects: bool) -
     assert f"{error.path}/{error.keyword}".rstrip("/") == place
     assert str(error) == f"{place}: {error.message}"
     assert error.message
+
+
+@pytest.mark.parametrize(
+    ("schema", "instance"),
+    [
+        ({"propertyNames": {"const": "a"}}, {"b": 1}),
+        (
+            {"allOf": [{"properties": {"a": {}}, "unevaluatedProperties": False}, {"properties": {"b": {}}}]},
+            {"b": 1},
+        ),
+        ({"prefixItems": [{"type": "integer"}], "unevaluatedItems": False}, [1, 2]),
+        ({"$dynamicAnchor": "n", "properties": {"a": {"$dynamicRef": "#n"}}, "type": "object"}, {"a": 1}),
+    ],
+)
+def test_what_the_grammar_lets_through_is_checked(schema: JSON, instance: JSON) -> None:
+    compiled = compile_schema(schema, open_objects=True)
+    assert compiled.checked or not Reader(compiled.ebnf).accepts(written(instance))
+    assert compiled.validate(instance)
+
+
+@pytest.mark.parametrize(
+    ("schema", "instance"),
+    [
+        ({"propertyNames": {"const": "a"}}, {"a": 1}),
+        ({"contains": {"type": "string"}, "unevaluatedItems": {"type": "integer"}}, ["a"]),
+        ({"items": True, "unevaluatedItems": False}, [1]),
+        ({"allOf": [{"unevaluatedProperties": True}], "unevaluatedProperties": False}, {"a": 1}),
+    ],
+)
+def test_nothing_valid_is_refused(schema: JSON, instance: JSON) -> None:
+    assert Reader(compile_schema(schema, open_objects=True).ebnf).accepts(written(instance))
+
+
+@pytest.mark.parametrize(
+    "schema", [{"$id": "http://[::1"}, {"$ref": "http://[x"}, {"$ref": "#/x", "x": {"multipleOf": 0}}]
+)
+def test_odd_schemas_are_refused(schema: JSON) -> None:
+    with pytest.raises(InvalidSchema):
+        compile_schema(schema)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
+from proxy.grammar import compile_schema
 from proxy.grammar.invalid import InvalidSchema
 from proxy.grammar.worker import TooCostly, Worker, WorkerDied
 
@@ -32,13 +33,9 @@ async def test_it_works_in_a_process_of_its_own_that_stays(worker: Worker) -> No
 
 async def test_a_refusal_comes_through_with_its_place(worker: Worker) -> None:
     for _ in range(2):
-        with pytest.raises(InvalidSchema, match="no type") as caught:
-            await worker.run(refuse, "no type")
+        with pytest.raises(InvalidSchema, match="not JSON Schema") as caught:
+            await worker.run(compile_schema, {"items": {"type": 5}})
         assert (caught.value.path, caught.value.keyword) == ("#/items", "type")
-
-
-def refuse(message: str) -> None:
-    raise InvalidSchema(message, "#/items", "type")
 
 
 async def test_work_without_end_is_ended_and_the_next_goes_well(worker: Worker) -> None:
@@ -66,6 +63,13 @@ async def test_work_that_kills_it_is_told(worker: Worker) -> None:
     with pytest.raises(WorkerDied):
         await worker.run(os._exit, 3)
     assert await worker.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_a_fault_of_the_work_costs_no_process(worker: Worker) -> None:
+    before = await process(worker)
+    with pytest.raises(InvalidSchema, match="cannot work on it"):
+        await worker.run(divmod, 7, 0)
+    assert await process(worker) == before
 
 
 async def test_what_prints_does_not_disturb_the_answers(worker: Worker) -> None:

@@ -319,7 +319,7 @@ async def test_a_grammar_that_the_engine_refuses_is_told_and_counted_and_disturb
 
 
 async def test_the_deadline_holds_over_all_attempts(serve: Serve) -> None:
-    served = serve(lambda _: [0.1, *spoken(BAD)], request_timeout_seconds=0.6, max_retries=100)
+    served = serve(lambda _: [0.5, *spoken(BAD)], request_timeout_seconds=3, max_retries=100)
     response = await served.client.post(chat.URL, json=chat.body(**schema_of(SET)))
     assert (response.status_code, chat.error(response)["code"]) == (504, "timeout")
     assert 1 < len(served.engine.asked) < 8
