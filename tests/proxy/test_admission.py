@@ -330,9 +330,12 @@ async def play(course: list[tuple[str, str | int, int]], places: int, max_waitin
             come.append(Visit(line, str(who), wanted))
         elif come:
             number = int(who) % len(come)
+            # One that is gone already changes nothing: nobody is called.
+            there = number in plain.inside or any(number == one for one, _, _ in plain.waiting)
             plain.go(number)
             come[number].leave() if come[number].inside else come[number].give_up()
-            plain.call()
+            if there:
+                plain.call()
         await settle()
         assert {number for number, one in enumerate(come) if one.inside} == set(plain.inside)
         assert {number for number, one in enumerate(come) if one.refused} == plain.refused
