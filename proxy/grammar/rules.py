@@ -120,9 +120,11 @@ class TooLarge(ValueError):
 
 
 class Grammar:
-    """Collects rules. Each has a fresh name and is defined once."""
+    """Collects rules. Each has a fresh name and is defined once. tick: called for each of them; it may raise to
+    put an end to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
         self._bodies: dict[str, Expr] = {}
         self._shared: dict[Hashable, Rule] = {}
         self._numbers = count()
@@ -132,6 +134,7 @@ class Grammar:
 
     def fresh(self, hint: str = "r") -> Rule:
         """A rule that is to be defined. hint: lower-case letters that begin its name."""
+        self._tick()
         return Rule(f"{hint}{next(self._numbers)}")
 
     def define(self, rule: Rule, body: Expr) -> Rule:
