@@ -14,6 +14,7 @@ import jsonschema_rs
 from .draft import escape, settle, subschemas
 from .invalid import InvalidSchema
 from .json_value import JSON, JSONObject
+from .mistakes import mistake
 from .schema import ANYTHING, NOTHING, Schema
 from .words import Words, absolute
 
@@ -142,9 +143,7 @@ class Document:
         try:
             return self.draft.validator(self.schema, validate_formats=True, offline=True)
         except jsonschema_rs.ValidationError as error:
-            *place, word = [str(part) for part in error.instance_path] or [""]
-            path = "#" + "".join("/" + escape(part) for part in place)
-            raise InvalidSchema(f"this is not JSON Schema: {error.message}", path, word) from error
+            raise mistake(self.schema, self.draft, error) from error
         except ValueError as error:
             raise InvalidSchema(f"this is not JSON Schema: {error}") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -68,11 +67,10 @@ def test_kinds_are_told_apart_by_one_property() -> None:
 
 
 @pytest.fixture
-def ticking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is a second later whenever it is looked at."""
     seconds = itertools.count()
     monkeypatch.setattr(time, "thread_time", lambda: next(seconds))
-    return
 
 
 @pytest.mark.usefixtures("ticking")
