@@ -9,6 +9,7 @@ whose first characters differ branch at the start only, which it reads as it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from operator import is_
 
 from .expressions import Chars, Choice, Expr, Repeat, Rule, Sequence, Text, choice, sequence
 
@@ -18,6 +19,8 @@ _DEEPEST = 6  # nested parentheses, from which on the rest gets a rule
 def factored(expr: Expr, outline: Callable[[Expr], Rule], depth: int = 0) -> Expr:
     """The same language. outline: makes a rule of an expression."""
     if isinstance(expr, Sequence):
+        if not any(isinstance(part, Choice | Repeat) for part in expr.parts):
+            return expr
         return sequence(*(factored(part, outline, depth) for part in expr.parts))
     if isinstance(expr, Repeat):
         return Repeat(factored(expr.body, outline, depth), expr.low, expr.high)
@@ -27,7 +30,8 @@ def factored(expr: Expr, outline: Callable[[Expr], Rule], depth: int = 0) -> Exp
     for part in expr.parts:
         groups.setdefault(_first(part), []).append(part)
     if len(groups) == len(expr.parts):
-        return choice([factored(part, outline, depth + 1) for part in expr.parts])
+        parts = [factored(part, outline, depth + 1) for part in expr.parts]
+        return expr if all(map(is_, parts, expr.parts)) else choice(parts)
     return choice([_joined(group, outline, depth + 1) for group in groups.values()])
 
 
@@ -46,7 +50,8 @@ def _joined(group: list[Expr], outline: Callable[[Expr], Rule], depth: int) -> E
 
 
 def _first(expr: Expr) -> Hashable:
-    return _key(next(_pieces(expr), Text("")))
+    piece = expr.parts[0] if isinstance(expr, Sequence) else expr
+    return piece.text[:1] if isinstance(piece, Text) else _key(piece)
 
 
 def _pieces(expr: Expr) -> Iterator[Expr]:
@@ -60,6 +65,10 @@ def _pieces(expr: Expr) -> Iterator[Expr]:
 
 def _key(piece: Expr) -> Hashable:
     """What it has in common with pieces that read the same."""
-    if isinstance(piece, Chars) and piece.points.size == 1:
-        return next(chr(start) for start, _ in piece.points)
-    return piece.text if isinstance(piece, Text) else piece
+    if isinstance(piece, Text):
+        return piece.text
+    if isinstance(piece, Rule):
+        return (piece.name,)
+    if isinstance(piece, Chars):
+        return next(chr(start) for start, _ in piece.points) if piece.points.size == 1 else piece.points
+    return piece
