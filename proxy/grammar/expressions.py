@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .intervals import Intervals
 
@@ -60,12 +61,14 @@ def sequence(*parts: Expr | str) -> Expr:
     flat: list[Expr] = []
     for part in parts:
         expr = Text(part) if isinstance(part, str) else part
-        if expr == NEVER:
+        if isinstance(expr, Choice) and not expr.parts:
             return NEVER
         for piece in expr.parts if isinstance(expr, Sequence) else (expr,):
-            if isinstance(piece, Text) and flat and isinstance(flat[-1], Text):
+            if not isinstance(piece, Text):
+                flat.append(piece)
+            elif flat and isinstance(flat[-1], Text):
                 flat[-1] = Text(flat[-1].text + piece.text)
-            elif piece != EMPTY:
+            elif piece.text:
                 flat.append(piece)
     return flat[0] if len(flat) == 1 else Sequence(tuple(flat)) if flat else EMPTY
 
@@ -73,7 +76,12 @@ def sequence(*parts: Expr | str) -> Expr:
 def letters(text: str) -> Expr:
     """The text, character by character. A reader that takes the longest literal that can begin, and never goes
     back, needs it where other strings may begin in the same way."""
-    return sequence(*(Chars(Intervals.of(char)) for char in text))
+    return sequence(*map(_letter, text))
+
+
+@lru_cache(maxsize=1024)
+def _letter(char: str) -> Chars:
+    return Chars(Intervals.of(char))
 
 
 def choice(parts: Seq[Expr | str]) -> Expr:

@@ -13,15 +13,15 @@ from operator import is_
 
 from .expressions import Chars, Choice, Expr, Repeat, Rule, Sequence, Text, choice, sequence
 
+_LARGE = (Choice, Repeat)
 _DEEPEST = 6  # nested parentheses, from which on the rest gets a rule
 
 
 def factored(expr: Expr, outline: Callable[[Expr], Rule], depth: int = 0) -> Expr:
     """The same language. outline: makes a rule of an expression."""
     if isinstance(expr, Sequence):
-        if not any(isinstance(part, Choice | Repeat) for part in expr.parts):
-            return expr
-        return sequence(*(factored(part, outline, depth) for part in expr.parts))
+        parts = [factored(part, outline, depth) if isinstance(part, _LARGE) else part for part in expr.parts]
+        return expr if all(map(is_, parts, expr.parts)) else sequence(*parts)
     if isinstance(expr, Repeat):
         return Repeat(factored(expr.body, outline, depth), expr.low, expr.high)
     if not isinstance(expr, Choice):
@@ -29,10 +29,8 @@ def factored(expr: Expr, outline: Callable[[Expr], Rule], depth: int = 0) -> Exp
     groups: dict[Hashable, list[Expr]] = {}
     for part in expr.parts:
         groups.setdefault(_first(part), []).append(part)
-    if len(groups) == len(expr.parts):
-        parts = [factored(part, outline, depth + 1) for part in expr.parts]
-        return expr if all(map(is_, parts, expr.parts)) else choice(parts)
-    return choice([_joined(group, outline, depth + 1) for group in groups.values()])
+    parts = [_joined(group, outline, depth + 1) for group in groups.values()]
+    return expr if len(parts) == len(expr.parts) and all(map(is_, parts, expr.parts)) else choice(parts)
 
 
 def _joined(group: list[Expr], outline: Callable[[Expr], Rule], depth: int) -> Expr:
