@@ -12,7 +12,6 @@ from collections import Counter
 from functools import lru_cache
 
 from .automaton import Automaton
-from .factored import factored
 from .intervals import ASCII, BEYOND_ASCII, Intervals
 from .rules import EMPTY, NEVER, Chars, Expr, Grammar, Rule, Text, choice, letters, sequence
 
@@ -149,8 +148,7 @@ class _Speller:
         """These spellings, which begin alike; many states have the same."""
         key = (escaped, rest)
         if key not in self.escapes:
-            ways = choice([sequence(way, rest) for way in escaped])
-            self.escapes[key] = factored(ways, self.grammar.rule)
+            self.escapes[key] = self.grammar.factored(choice([sequence(way, rest) for way in escaped]))
         return self.escapes[key]
 
 
