@@ -23,7 +23,7 @@ MOST_DEPTH = 128  # nesting of the schema's own text; real ones stay under 40
 MOST_NODES = 50_000  # values in the schema's own text
 
 _HOME = "file:///schema"  # the base of a schema that does not name itself; nothing is read from there
-_FIELDS = tuple(field.name for field in fields(Schema))
+_FIELDS = tuple((field.name, getattr(ANYTHING, field.name)) for field in fields(Schema))
 
 
 class Document:
@@ -182,7 +182,8 @@ class Document:
 
 
 def _said(schema: Schema) -> Hashable:
-    return tuple(getattr(schema, name) for name in _FIELDS)
+    said = ((name, getattr(schema, name), unless) for name, unless in _FIELDS)
+    return tuple([(name, value) for name, value, unless in said if value is not unless and value != unless])
 
 
 def _anchors(raw: JSONObject, id_word: str) -> Iterator[str]:

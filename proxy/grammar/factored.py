@@ -79,5 +79,5 @@ def _key(piece: Expr) -> Hashable:
     if isinstance(piece, Rule):
         return (piece.name,)
     if isinstance(piece, Chars):
-        return next(chr(start) for start, _ in piece.points) if piece.points.size == 1 else piece.points
+        return piece.points.only or piece.points
     return piece

@@ -39,6 +39,14 @@ class Intervals:
         """How many code points there are."""
         return sum(end - start + 1 for start, end in self.ranges)
 
+    @property
+    def only(self) -> str:
+        """The one character; empty where there are more, or none."""
+        if len(self.ranges) != 1:
+            return ""
+        start, end = self.ranges[0]
+        return chr(start) if start == end else ""
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self.ranges)
 

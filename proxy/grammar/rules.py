@@ -139,12 +139,16 @@ class Grammar:
 
     def _found_finishing(self) -> set[str]:
         """The rules from which some finite text can be made: the least fixed point, by a work list."""
+        finishing: set[str] = set()
+        waiting: list[str] = []
         used_by: dict[str, list[str]] = {}
-        for name, body in self._bodies.items():
+        for name, body in reversed(self._bodies.items()):
+            if _finishes(body, finishing):
+                finishing.add(name)
+                continue
+            waiting.append(name)
             for used in body.rules:
                 used_by.setdefault(used, []).append(name)
-        finishing: set[str] = set()
-        waiting = list(self._bodies)
         while waiting:
             name = waiting.pop()
             if name not in finishing and _finishes(self._bodies[name], finishing):

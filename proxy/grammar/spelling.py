@@ -152,6 +152,7 @@ class _Speller:
         return self.escapes[key]
 
 
+@lru_cache(maxsize=4096)
 def _few_beyond(points: Intervals) -> str | None:
     """The characters beyond ASCII to be written one by one: none where all are in; None where they are many."""
     beyond = points & BEYOND_ASCII
