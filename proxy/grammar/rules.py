@@ -142,7 +142,7 @@ class Grammar:
         finishing: set[str] = set()
         waiting: list[str] = []
         used_by: dict[str, list[str]] = {}
-        for name, body in reversed(self._bodies.items()):
+        for name, body in self._bodies.items():
             if _finishes(body, finishing):
                 finishing.add(name)
                 continue
