@@ -13,6 +13,7 @@ from operator import is_
 
 from .expressions import Chars, Choice, Expr, Repeat, Rule, Sequence, Text, choice, sequence
 
+_SINGLE = (Text, Chars, Rule)
 _LARGE = (Choice, Repeat)
 _DEEPEST = 6  # nested parentheses, from which on the rest gets a rule
 
@@ -26,17 +27,22 @@ class Factoring:
 
     def factored(self, expr: Expr, depth: int = 0) -> Expr:
         """The same language. depth: of parentheses around it."""
+        if isinstance(expr, _SINGLE):
+            return expr
         if isinstance(expr, Sequence):
             parts = [self.factored(part, depth) if isinstance(part, _LARGE) else part for part in expr.parts]
             return expr if all(map(is_, parts, expr.parts)) else sequence(*parts)
         if isinstance(expr, Repeat):
             return Repeat(self.factored(expr.body, depth), expr.low, expr.high)
-        if not isinstance(expr, Choice) or expr in self._branching:
+        if expr in self._branching:
             return expr
         groups: dict[Hashable, list[Expr]] = {}
         for part in expr.parts:
             groups.setdefault(_first(part), []).append(part)
-        parts = [self._joined(group, depth + 1) for group in groups.values()]
+        parts = [
+            self._joined(group, depth + 1) if len(group) > 1 else self.factored(group[0], depth + 1)
+            for group in groups.values()
+        ]
         found = expr if len(parts) == len(expr.parts) and all(map(is_, parts, expr.parts)) else choice(parts)
         if isinstance(found, Choice):
             self._branching.add(found)
@@ -44,8 +50,6 @@ class Factoring:
 
     def _joined(self, group: list[Expr], depth: int) -> Expr:
         """Alternatives that begin alike, as one."""
-        if len(group) == 1:
-            return self.factored(group[0], depth)
         rows = [list(_pieces(part)) for part in group]
         common = 0
         while all(len(row) > common and _key(row[common]) == _key(rows[0][common]) for row in rows):

@@ -112,7 +112,7 @@ class _Speller:
         while (character := self.leads_on(state)) is not None:
             row.append(character)
             state = self.edges[state][0][1]
-        return sequence(*row, self.ending(state))
+        return sequence(*row, self.ending(state)) if row else self.ending(state)
 
     def leads_on(self, state: int) -> Expr | None:
         """The character that must follow, where it has one spelling and the state one way to it."""
