@@ -182,8 +182,8 @@ class Document:
 
 
 def _said(schema: Schema) -> Hashable:
-    said = ((name, getattr(schema, name), unless) for name, unless in _FIELDS)
-    return tuple([(name, value) for name, value, unless in said if value is not unless and value != unless])
+    said = ((name, getattr(schema, name), default) for name, default in _FIELDS)
+    return tuple([(name, value) for name, value, default in said if value is not default and value != default])
 
 
 def _anchors(raw: JSONObject, id_word: str) -> Iterator[str]:

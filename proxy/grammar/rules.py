@@ -105,11 +105,6 @@ class Grammar:
         """The same, with what alternatives have in common at their beginning written once."""
         return self._factoring.factored(body)
 
-    def _outline(self, body: Expr) -> Rule:
-        rule = self.rule(body)
-        self._finishing.add(rule.name)
-        return rule
-
     def text(self, root: Expr) -> str:
         """The grammar that begins at root, without what cannot be reached or cannot finish.
         Raises Unsatisfiable where that leaves nothing, TooLarge past MOST_RULES."""
@@ -136,6 +131,12 @@ class Grammar:
                     bodies[name] = settled(self._bodies[name])
                     waiting.append(bodies[name])
         return bodies
+
+    def _outline(self, body: Expr) -> Rule:
+        """A rule for what is left of one that finishes."""
+        rule = self.rule(body)
+        self._finishing.add(rule.name)
+        return rule
 
     def _found_finishing(self) -> set[str]:
         """The rules from which some finite text can be made: the least fixed point, by a work list."""

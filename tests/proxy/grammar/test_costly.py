@@ -82,6 +82,13 @@ def test_the_clock_is_looked_at_whenever_a_rule_is_made() -> None:
         list(rules)
 
 
+def test_time_in_which_others_work_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr(clock, "time", SimpleNamespace(thread_time=lambda: 0, monotonic=lambda: next(seconds)))
+    grammar = Grammar(Clock(5).check)
+    assert len({grammar.fresh() for _ in range(100)}) == 100
+
+
 @pytest.mark.usefixtures("ticking")
 @pytest.mark.parametrize(
     "schema",
