@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from build_engines.build import TEMPLATES, build
 from build_engines.progress import Silent
@@ -21,6 +22,10 @@ from tests.deployed import DEPLOYED
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
