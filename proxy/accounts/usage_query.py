@@ -67,10 +67,10 @@ def read_day(text: str, param: str) -> date:
     raise BadQuery("must be a date, as in 2026-01-31", param)
 
 
-def check_range(start: date, end: date) -> None:
+def check_range(start: date, end: date, param: str = "end") -> None:
     """Raises BadQuery for days the wrong way round."""
     if start > end:
-        raise BadQuery(f"must not be before the start, {start}", "end")
+        raise BadQuery(f"must not be before the first day, {start}", param)
 
 
 def read_group(text: str, param: str = "group_by") -> str:
