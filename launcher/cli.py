@@ -21,6 +21,8 @@ app = typer.Typer(
     help="Serve language models with an OpenAI-compatible API, on this machine or in front of a Triton elsewhere.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # In "rich" mode it would swallow what stands in brackets.
+    rich_markup_mode="markdown",
 )
 models_app = typer.Typer(help="The models that can be served.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
@@ -45,7 +47,8 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            help="Address to listen on; all but loopback need a key (`forii keys create` or FORII_API_KEY). [env: FORII_HOST; default: 127.0.0.1]"
+            help="Address to listen on; all but loopback need a key: `forii keys create` or FORII_API_KEY. "
+            "[env: FORII_HOST; default: 127.0.0.1]"
         ),
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [env: FORII_PORT; default: 8080]")] = None,

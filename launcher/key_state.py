@@ -31,8 +31,8 @@ def key_state(settings: Settings) -> KeyState:
     if settings.on_loopback or state is not KeyState.NONE:
         return state
     raise NotServable(
-        f"{settings.host} can be reached from other machines, so a key is needed: make one with `forii keys create "
-        "NAME`, or set FORII_API_KEY, or serve on 127.0.0.1"
+        f"{settings.host} can be reached from other machines, so a key is needed: make one with `forii keys "
+        "create NAME`, or set FORII_API_KEY, or serve on 127.0.0.1"
     )
 
 
