@@ -34,7 +34,8 @@ class PostgresServer:
     def __init__(self, programs: Path) -> None:
         self._programs = programs
         user = _user() if os.getuid() == 0 else None
-        self._user, self._group = (None, None) if user is None else (user.pw_uid, user.pw_gid)
+        self._user = None if user is None else user.pw_uid
+        self._group = None if user is None else user.pw_gid
         # Not below the test's folder, which only its own user may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="forii-postgres-"))
         if user is not None:
