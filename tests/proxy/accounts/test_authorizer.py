@@ -199,6 +199,16 @@ async def test_known_keys_do_not_wait_for_a_database_that_does_not_answer(
     assert await asyncio.wait_for(authorizer.authorize(secret), 10) is known
 
 
+async def test_others_do_not_wait_for_ever_either(
+    authorizer: Authorizer, directory: Counted, keys: KeyRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    _, secret = await keys.create("local", "laptop")
+    directory.silent = True
+    with pytest.raises(DatabaseAway):
+        await authorizer.authorize(secret)
+
+
 async def test_the_operators_key_needs_no_database(opened: Database, clock: Clock) -> None:
     directory = Counted(opened, OPERATORS)
     directory.away = True
