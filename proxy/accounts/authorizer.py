@@ -202,10 +202,10 @@ class Authorizer:
         if now < self._away_until:
             return _instead(anybody if self._is_usable(anybody) else None) is anybody
         try:
-            if await self._directory.has_keys():
+            if await asyncio.wait_for(self._directory.has_keys(), _LONGEST_SECONDS):
                 self.close_door()
                 return False
-        except DatabaseAway:
+        except (DatabaseAway, asyncio.TimeoutError):
             self._away_until = self._clock() + _PAUSE_SECONDS
             return _instead(anybody if self._is_usable(anybody) else None) is anybody
         anybody.checked = now

@@ -266,6 +266,24 @@ async def test_whether_there_is_a_key_must_have_been_known_while_the_database_is
         await authorizer.authorize("")
 
 
+async def test_a_silent_database_holds_up_nobody_who_was_let_in_without_a_key(
+    opened: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = Counted(opened, may_be_open=True)
+    directory.silent = True
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    with pytest.raises(DatabaseAway):
+        await Authorizer(directory, clock).authorize("")
+    directory.silent = False
+    monkeypatch.undo()
+    authorizer = Authorizer(directory, clock)
+    await authorizer.authorize("")
+    directory.silent = True
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    clock.now += 2
+    assert (await authorizer.authorize("")).caller.key == ""
+
+
 async def test_wrong_keys_are_not_remembered_and_known_ones_are_not_too_many(
     authorizer: Authorizer, keys: KeyRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
