@@ -29,6 +29,12 @@ _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes the keys and the usage of whoever runs it."""
+    monkeypatch.setenv("FORII_STATE", str(tmp_path / "state"))
+
+
 @pytest.fixture(scope="session")
 def test_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = os.environ.get("FORII_TEST_CACHE")
