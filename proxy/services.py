@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from .accounts.accounts import Accounts
 from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
@@ -24,3 +25,4 @@ class Services:
     pool: ThreadPoolExecutor
     admission: Admission
     schemas: Schemas
+    accounts: Accounts

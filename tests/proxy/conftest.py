@@ -20,7 +20,7 @@ from tests.proxy.served import ALIAS, MODEL, Live, Serve, Served, ServeLive, mak
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of this machine reaches a test."""
-    for name in [name for name in os.environ if name.startswith("FORII_")]:
+    for name in [name for name in os.environ if name.startswith("FORII_") and name != "FORII_STATE"]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
