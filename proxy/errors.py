@@ -23,6 +23,7 @@
     |  `- GuideRefused                                        engine_error
     |- StructuredOutputFailed      502 server_error           structured_output_failed
     |- ModelUnavailable            503 server_error           model_unavailable   Retry-After
+    |- DatabaseAway                503 server_error           accounts_unavailable  Retry-After
     `- TimedOut                    504 server_error           timeout
 
 Source: API contract, section 10.
@@ -168,6 +169,14 @@ class StructuredOutputFailed(ForiiError):
 class ModelUnavailable(ForiiError):
     status = 503
     code = "model_unavailable"
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class DatabaseAway(ForiiError):
+    """The database of accounts, keys and usage cannot be reached."""
+
+    status = 503
+    code = "accounts_unavailable"
     headers = MappingProxyType({"Retry-After": "2"})
 
 
