@@ -1,12 +1,13 @@
 """The usage records that a database may not have yet, in files that survive the process.
 
 Each process has a folder of its own below the journal's, which it holds a lock on as long as it lives, and in it
-segments that are only appended to. A line is a sign and a record as JSON: ``+`` of a request that ended, ``-`` of one
-that ran (a checkpoint), of which the last one counts, and only if no ``+`` follows. A new segment begins with
+segments that are only appended to. A line is a sign and a record as JSON: ``+`` of a request that ended, ``-`` of
+one that ran (a checkpoint), of which the last one counts, and only if no ``+`` follows. A new segment begins with
 checkpoints of all that run, so an old one may go as soon as its ``+`` lines are in the database.
 
-Whoever starts takes over the folders that nobody holds a lock on. A line that was cut off by the process's end is no
-JSON and is left out. Lines are written without a sync, which a SIGKILL does not touch; ``sync`` is for power cuts.
+Whoever starts takes over the folders that nobody holds a lock on. A line that was cut off by the process's end is
+no JSON and is left out. Every write is handed to the kernel at once, which is all that a SIGKILL asks for; for a
+power cut the file is synced, at most once a second.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _SEGMENT_BYTES = 1024 * 1024
 # A folder gets its name when its lock is held; one that never does is left by a process that died at that.
 _NEW = ".new-"
 _NEW_SECONDS = 60.0
+_SYNC_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -53,7 +55,6 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._root = folder
         name = secrets.token_hex(8)
         new = folder / f"{_NEW}{name}"
         new.mkdir(mode=0o700)
@@ -64,8 +65,10 @@ class Journal:
         self._segment: Segment | None = None
         self._file = -1
         self._size = 0
-        self._unsynced = False
         self._count = 0
+        self._synced = 0.0
+        # Segments without records, whose checkpoints count until the next one has newer ones.
+        self._hollow: list[Segment] = []
 
     def write(
         self,
@@ -79,40 +82,29 @@ class Journal:
         """Appends ended records and checkpoints of marks. running: all that run. kept: whether the records are in
         memory too. obsolete: segments whose records are in the database; what was asked to be written goes first.
         Returns the records' segment, None without any. Raises OSError, with nothing written."""
-        data = b"".join([*(_line(b"-", meter.checkpoint()) for meter in marks), *(_line(b"+", one) for one in records)])
+        data = b"".join(
+            [*(_line(b"-", meter.checkpoint()) for meter in marks), *(_line(b"+", one) for one in records)]
+        )
         if self._segment is not None and (self._segment.kept != kept or self._size >= _SEGMENT_BYTES):
-            self._close_segment()
+            self.end_segment()
         if data:
             if self._segment is None:
                 data = b"".join(_line(b"-", meter.checkpoint()) for meter in running) + data
                 self._open_segment(kept)
             self._append(data)
-        for one in obsolete:
-            one.path.unlink(missing_ok=True)
+            self._sync()
+            self._remove([*obsolete, *self._hollow])
+            self._hollow.clear()
+        else:
+            self._remove(obsolete)
         if not records or self._segment is None:
             return None
         self._segment.rows += len(records)
         return self._segment
 
-    def sync(self) -> None:
-        """Sees to it that what was written survives a power cut. Raises OSError."""
-        if self._unsynced and self._file >= 0:
-            os.fdatasync(self._file)
-            self._unsynced = False
-
-    def abandoned(self) -> list[Backlog]:
-        """What processes left that are no more, now this one's."""
-        found = []
-        for folder in sorted(self._root.iterdir()):
-            if folder.name.startswith(_NEW):
-                _remove_stillborn(folder)
-            elif folder != self._folder and folder.is_dir() and (lock := _lock(folder)) is not None:
-                found.append(Backlog(sorted(folder.iterdir()), folder, lock))
-        return found
-
     def close(self, *, empty: bool) -> None:
         """empty: all that was written is in the database, so nothing has to stay."""
-        self._close_segment()
+        self.end_segment()
         if empty:
             for path in self._folder.iterdir():
                 path.unlink()
@@ -126,12 +118,26 @@ class Journal:
         self._size = 0
         self._segment = Segment(path, kept)
 
-    def _close_segment(self) -> None:
+    def end_segment(self) -> None:
         if self._segment is not None:
             self._segment.closed = True
+            if not self._segment.rows:
+                self._hollow.append(self._segment)
             self._segment = None
             os.close(self._file)
             self._file = -1
+
+    def _sync(self) -> None:
+        if time.monotonic() - self._synced >= _SYNC_SECONDS:
+            try:
+                os.fdatasync(self._file)
+            except OSError as error:
+                logger.warning("the usage journal cannot be synced: %s", error)
+            self._synced = time.monotonic()
+
+    def _remove(self, segments: Iterable[Segment]) -> None:
+        for one in segments:
+            one.path.unlink(missing_ok=True)
 
     def _append(self, data: bytes) -> None:
         view = memoryview(data)
@@ -140,10 +146,24 @@ class Journal:
                 view = view[os.write(self._file, view) :]
         except OSError:
             # Half a line must not have another one behind it.
-            os.ftruncate(self._file, self._size)
+            try:
+                os.ftruncate(self._file, self._size)
+            except OSError:
+                self.end_segment()
             raise
         self._size += len(data)
-        self._unsynced = True
+
+
+def abandoned(root: Path) -> list[Backlog]:
+    """What processes left in the journal that are no more, now this one's. Raises OSError."""
+    root.mkdir(parents=True, exist_ok=True)
+    found = []
+    for folder in sorted(root.iterdir()):
+        if folder.name.startswith(_NEW):
+            _remove_stillborn(folder)
+        elif folder.is_dir() and (lock := _lock(folder)) is not None:
+            found.append(Backlog(sorted(folder.iterdir()), folder, lock))
+    return found
 
 
 class Backlog:

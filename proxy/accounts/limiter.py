@@ -74,7 +74,7 @@ class Limiter:
             if shared is not None:
                 standing = shared
                 if standing.over is not None:
-                    await self._own.charge((Charge(caller.account, now, requests=-1),))
+                    self._own.add(Charge(caller.account, now, requests=-1))
         return _headers(plan, standing, now), self._refusal(standing.over, plan, now)
 
     async def begin(self, caller: Caller, prompt_tokens: int, *, stream: bool) -> Hold:
@@ -103,7 +103,7 @@ class Limiter:
                 hold.release(unused=False)
                 raise
             if over is not None:
-                await self._own.charge((replace(charge, prompt_tokens=-prompt_tokens),))
+                self._own.add(replace(charge, prompt_tokens=-prompt_tokens))
                 if lease is not None:
                     await self._own.release(caller, lease)
         if (refusal := self._refusal(over, plan, now)) is not None:
@@ -112,10 +112,10 @@ class Limiter:
             self._leases[lease] = caller
         return hold
 
-    async def charge(self, caller: Caller, completion_tokens: int) -> None:
+    def charge(self, caller: Caller, completion_tokens: int) -> None:
         """Counts tokens that came; a shared Redis hears of them with the next ``settle``."""
-        if caller.plan.completion_tokens_per_minute is not None:
-            await self._add(Charge(caller.account, self._clock(), completion_tokens=completion_tokens))
+        if completion_tokens and caller.plan.completion_tokens_per_minute is not None:
+            self._add(Charge(caller.account, self._clock(), completion_tokens=completion_tokens))
 
     async def settle(self) -> None:
         """Tells Redis what it has to know and does not decide on; to be called every second or so."""
@@ -137,8 +137,8 @@ class Limiter:
             await asyncio.gather(*self._releasing, return_exceptions=True)
             await self._shared.close()
 
-    async def _add(self, charge: Charge) -> None:
-        await self._own.charge((charge,))
+    def _add(self, charge: Charge) -> None:
+        self._own.add(charge)
         if self._shared is None:
             return
         key = charge.account, reset(charge.now)
@@ -157,7 +157,7 @@ class Limiter:
     async def let_go(self, caller: Caller, lease: str | None, charge: Charge | None) -> None:
         """Of a Hold: gives the lease back, and the charge if there is one to give back."""
         if charge is not None:
-            await self._add(replace(charge, prompt_tokens=-charge.prompt_tokens))
+            self._add(replace(charge, prompt_tokens=-charge.prompt_tokens))
         if lease is not None:
             self._leases.pop(lease, None)
             await self._own.release(caller, lease)

@@ -49,7 +49,7 @@ class Charge:
 
 
 class LimitStore(Protocol):
-    """now: Unix seconds. Each call is one decision, whole whoever else asks at the same time. Raises LimitsAway."""
+    """now: Unix seconds. Each call is one decision, whoever else asks at the same time. Raises LimitsAway."""
 
     async def arrive(self, caller: Caller, now: float) -> Standing:
         """Counts a request, unless a limit of its account is used up."""

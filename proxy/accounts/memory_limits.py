@@ -41,11 +41,15 @@ class MemoryLimits:
 
     async def charge(self, charges: tuple[Charge, ...]) -> None:
         for one in charges:
-            if int(one.now) // MINUTE >= self._minute:
-                used = self._of(one.account, one.now)
-                used[0] += one.requests
-                used[1] += one.prompt_tokens
-                used[2] += one.completion_tokens
+            self.add(one)
+
+    def add(self, charge: Charge) -> None:
+        """One charge, at once."""
+        if int(charge.now) // MINUTE >= self._minute:
+            used = self._of(charge.account, charge.now)
+            used[0] += charge.requests
+            used[1] += charge.prompt_tokens
+            used[2] += charge.completion_tokens
 
     async def renew(self, leases: Mapping[str, Caller], now: float) -> None:
         for lease, caller in leases.items():

@@ -1,7 +1,7 @@
 """Usage records into the database, in batches and in a task of their own.
 
-Records wait in memory, a bounded number of them. When the database is away for so long that no more fit, those that
-come are left in the journal's files alone, and read back from there once it takes rows again.
+Records wait in memory, a bounded number of them. When the database is away for so long that no more fit, those
+that come are left in the journal's files alone, and read back from there once it takes rows again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from itertools import islice
 
 from ..errors import DatabaseAway
@@ -30,20 +29,18 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0  # seconds between tries
 
 
 class Recorder:
-    """store: None takes everything and keeps nothing. thread: for what reads files. written: told of each batch of
-    this process's records that is in the database. memory: records that may wait in it."""
+    """store: None takes everything and keeps nothing. written: told of each batch of this process's records that
+    is in the database. memory: records that may wait in it."""
 
     def __init__(
         self,
         store: UsageStore | None,
         metrics: Metrics,
-        thread: Executor,
         written: Callable[[Sequence[UsageRecord]], None],
         memory: int = _MEMORY,
     ) -> None:
         self._store = store
         self._metrics = metrics
-        self._thread = thread
         self._written = written
         self._most = memory
         self._waiting: deque[tuple[UsageRecord, Segment | None]] = deque()
@@ -120,11 +117,6 @@ class Recorder:
                 await self._news.wait()
                 self._idle.clear()
 
-    def wake(self) -> None:
-        """A segment may have been closed."""
-        if self._spilled:
-            self._news.set()
-
     async def drain(self, within: float) -> bool:
         """Whether all is in the database, after so many seconds at most."""
         self._draining = True
@@ -158,10 +150,10 @@ class Recorder:
     async def _write_backlog(self, backlog: Backlog) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while records := await loop.run_in_executor(self._thread, backlog.take, BATCH):
+            while records := await loop.run_in_executor(None, backlog.take, BATCH):
                 await self._insert(records)
                 self._done(records, own=backlog.own)
-            await loop.run_in_executor(self._thread, backlog.done)
+            await loop.run_in_executor(None, backlog.done)
         except OSError:
             logger.exception("a part of the usage journal cannot be read; it stays where it is")
         finally:
@@ -208,5 +200,3 @@ class Recorder:
     def _count(self, change: int) -> None:
         self._pending += change
         self._metrics.usage_pending.set(self._pending)
-
-

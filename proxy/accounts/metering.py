@@ -1,0 +1,179 @@
+"""The meters of all requests that run: their records on the way to the journal, and to the recorder behind it.
+
+What a request costs the event loop is putting its meter into a dictionary and its record into a list. A task
+writes both to the journal, in a thread: what ended, at once; a checkpoint of what runs, every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from ..metrics import Metrics
+from ..openai.chunk import Usage
+from .journal import Backlog, Journal, Segment, abandoned
+from .limiter import Limiter
+from .meter import CUT, Meter
+from .quotas import Quotas
+from .recorder import Recorder
+from .usage_record import UsageRecord
+from .usage_store import UsageStore
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 1.0
+# Records that may wait for a disk that neither takes them nor refuses.
+_MOST_ENDED = 10_000
+
+
+class Metering:
+    """store: where records go in the end; None: nowhere. journal: its folder; None keeps records in memory alone.
+    Meters can be put in at any time, their records go on between ``start`` and ``close``."""
+
+    def __init__(
+        self, store: UsageStore | None, journal: Path | None, limiter: Limiter, quotas: Quotas, metrics: Metrics
+    ) -> None:
+        self._folder = journal
+        self._journal: Journal | None = None
+        self._limiter = limiter
+        self._quotas = quotas
+        self._metrics = metrics
+        self._recorder = Recorder(store, metrics, quotas.written)
+        self._running: dict[str, Meter] = {}
+        self._marked: list[Meter] = []
+        self._ended: list[UsageRecord] = []
+        self._news = asyncio.Event()
+        self._closing = False
+        self._degraded = False
+        self._tasks: list[asyncio.Task[None]] = []
+        # A journal is one thread's at a time.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+
+    def begin(self, meter: Meter) -> None:
+        """The request goes to the engine."""
+        self._running[meter.id] = meter
+
+    def complete(self, meter: Meter, usage: Usage) -> None:
+        """Its last token is in, and on its way to the client: the journal hears of it at the same time."""
+        meter.complete(usage)
+        self._marked.append(meter)
+        self._news.set()
+
+    def end(self, meter: Meter, status: int) -> None:
+        """The request is over, begun or not. status: as of ``Meter.record``."""
+        if self._running.pop(meter.id, None) is None:
+            return
+        record = meter.record(status)
+        self._limiter.charge(meter.caller, meter.uncharged())
+        self._quotas.ended(record)
+        if len(self._ended) >= _MOST_ENDED:
+            logger.error("a usage record is lost: the disk of the journal does not answer")
+            self._metrics.usage_lost.inc()
+            return
+        self._ended.append(record)
+        self._news.set()
+
+    async def start(self) -> None:
+        """Also sends on what processes that are no more left in the journal."""
+        works = (self._follow(), self._tick(), self._take_over(), self._recorder.run())
+        self._tasks = [asyncio.ensure_future(work) for work in works]
+
+    async def close(self, within: float) -> None:
+        """Writes what is left, for so many seconds at most; the rest stays in the journal."""
+        for meter in list(self._running.values()):
+            self.end(meter, CUT)
+        follow, *others, record = self._tasks
+        self._closing = True
+        self._news.set()
+        # Not cancelled: what it has in its hands would be nobody's.
+        await follow
+        empty = await self._recorder.drain(within)
+        for task in (*others, record):
+            task.cancel()
+        await asyncio.gather(*others, record, return_exceptions=True)
+        self._recorder.close()
+        if self._journal is not None:
+            closing = partial(self._journal.close, empty=empty)
+            await asyncio.get_running_loop().run_in_executor(self._thread, closing)
+        self._thread.shutdown(wait=False)
+
+    async def _follow(self) -> None:
+        while not self._closing:
+            await self._news.wait()
+            self._news.clear()
+            await self._write()
+        await self._write()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            running = list(self._running.values())
+            self._marked.extend(running)
+            self._news.set()
+            for meter in running:
+                self._limiter.charge(meter.caller, meter.uncharged())
+            await self._limiter.settle()
+
+    async def _write(self) -> None:
+        records, self._ended = self._ended, []
+        marked, self._marked = self._marked, []
+        segment: Segment | None = None
+        if self._folder is not None:
+            keeps, obsolete = self._recorder.keeps(len(records)), self._recorder.obsolete()
+            work = partial(
+                self._to_disk, self._folder, records, marked, tuple(self._running.values()), keeps, obsolete
+            )
+            try:
+                segment = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+                self._degrade(None)
+            except OSError as error:
+                self._degrade(error)
+        self._recorder.put(records, segment)
+
+    def _degrade(self, error: OSError | None) -> None:
+        """error: why the journal cannot be written; None if it can."""
+        if error is not None and not self._degraded:
+            logger.error("the usage journal cannot be written, records are in memory alone: %s", error)
+        elif error is None and self._degraded:
+            logger.info("the usage journal can be written again")
+        self._degraded = error is not None
+        self._metrics.journal_degraded.set(self._degraded)
+
+    def _to_disk(
+        self,
+        folder: Path,
+        records: Sequence[UsageRecord],
+        marked: Sequence[Meter],
+        running: Sequence[Meter],
+        kept: bool,
+        obsolete: Sequence[Segment],
+    ) -> Segment | None:
+        """In the journal's thread. Raises OSError."""
+        if self._journal is None:
+            self._journal = Journal(folder)
+        segment = self._journal.write(records, marked, running, kept=kept, obsolete=obsolete)
+        if self._closing:
+            self._journal.end_segment()
+        return segment
+
+    async def _take_over(self) -> None:
+        if self._folder is None:
+            return
+        try:
+            backlogs, records = await asyncio.get_running_loop().run_in_executor(None, _abandoned, self._folder)
+        except OSError:
+            logger.exception("the usage journal cannot be read; what is in it stays there")
+            return
+        if records:
+            logger.info("usage records are replayed from the journal", extra={"records": records})
+        self._recorder.take_over(backlogs, records)
+
+
+def _abandoned(folder: Path) -> tuple[list[Backlog], int]:
+    """What others left, and how many records that is. Raises OSError."""
+    backlogs = abandoned(folder)
+    return backlogs, sum(backlog.count() for backlog in backlogs)
