@@ -12,36 +12,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import URL, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .faults import translated
 from .migration import migrate
 
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-}
 _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 60
-
-
-def database_url(text: str) -> URL:
-    """``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME`` with the driver that is used here. Raises
-    ValueError without repeating the text, which may hold a password."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME") from None
-    name = url.drivername.partition("+")[0]
-    if name not in _DRIVERS:
-        raise ValueError(f"{name} is not known: use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME")
-    if name == "sqlite" and (not url.database or url.database == ":memory:"):
-        raise ValueError("SQLite needs a file: sqlite:///PATH")
-    return url.set(drivername=_DRIVERS[name])
 
 
 class Database:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +27,14 @@ from .usage_store import UsageStore
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
+DRAIN_SECONDS = 5.0
 # Records that may wait for a disk that neither takes them nor refuses.
 _MOST_ENDED = 10_000
 
 
 class Metering:
     """store: where records go in the end; None: nowhere. journal: its folder; None keeps records in memory alone.
-    Meters can be put in at any time, their records go on between ``start`` and ``close``."""
+    Meters can be put in at any time, their records go on while it is ``looked_after``."""
 
     def __init__(
         self, store: UsageStore | None, journal: Path | None, limiter: Limiter, quotas: Quotas, metrics: Metrics
@@ -49,7 +51,6 @@ class Metering:
         self._news = asyncio.Event()
         self._closing = False
         self._degraded = False
-        self._tasks: list[asyncio.Task[None]] = []
         # A journal is one thread's at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
@@ -77,25 +78,32 @@ class Metering:
         self._ended.append(record)
         self._news.set()
 
-    async def start(self) -> None:
-        """Also sends on what processes that are no more left in the journal."""
-        works = (self._follow(), self._tick(), self._take_over(), self._recorder.run())
-        self._tasks = [asyncio.ensure_future(work) for work in works]
+    @asynccontextmanager
+    async def looked_after(self) -> AsyncIterator[None]:
+        """While the block runs, records go on: also those that processes that are no more left in the journal.
+        At its end what is left is written, for DRAIN_SECONDS at most; the rest stays in the journal."""
+        follow = asyncio.ensure_future(self._follow())
+        works = (self._tick(), self._take_over(), self._recorder.run())
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            yield
+        finally:
+            for meter in list(self._running.values()):
+                self.end(meter, CUT)
+            self._closing = True
+            self._news.set()
+            # Not cancelled: what it has in its hands would be nobody's.
+            await follow
+            empty = await self._recorder.drain(DRAIN_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._close(empty=empty)
 
-    async def close(self, within: float) -> None:
-        """Writes what is left, for so many seconds at most; the rest stays in the journal."""
-        for meter in list(self._running.values()):
-            self.end(meter, CUT)
-        follow, *others, record = self._tasks
-        self._closing = True
-        self._news.set()
-        # Not cancelled: what it has in its hands would be nobody's.
-        await follow
-        empty = await self._recorder.drain(within)
-        for task in (*others, record):
-            task.cancel()
-        await asyncio.gather(*others, record, return_exceptions=True)
+    async def _close(self, *, empty: bool) -> None:
         self._recorder.close()
+        await self._limiter.close()
+        await self._quotas.close()
         if self._journal is not None:
             closing = partial(self._journal.close, empty=empty)
             await asyncio.get_running_loop().run_in_executor(self._thread, closing)

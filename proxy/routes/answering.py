@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..accounts.meter import Meter
-from ..drain import stopping
+from ..authentication import why_ended
 from ..errors import ForiiError, TimedOut
 from ..metrics import CLIENT_GONE, RequestMetrics
 from ..openai.chunk import Chunk
@@ -64,8 +64,8 @@ class AnswerResponse(Response):
             else:
                 status = work.result() if work.done() else CLIENT_GONE
         except asyncio.CancelledError:
-            # The server was told to stop and has waited as long as it may.
-            farewell = stopping()
+            # The server was told to stop and has waited as long as it may, or the key was revoked.
+            farewell = why_ended(scope)
         except OSError:
             # What uvicorn raises when it is asked to write to a client that is gone.
             status = CLIENT_GONE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ..authentication import caller_of
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
-from ..middleware import client_of
 from ..openai.bodies import ChatCompletion, ErrorBody, TextCompletion
 from ..openai.request import ChatRequest, parse
 from ..openai.text_request import TextRequest, parse_text

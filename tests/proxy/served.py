@@ -46,7 +46,9 @@ ServeLive = Callable[..., Live]
 
 
 def make_app(engine: ScriptedEngine, build: Path, settings: dict[str, object]) -> FastAPI:
-    return create_app(Settings.model_validate({"models": (build,), **settings}), engine)
+    """Its database is in the test's own folder, which is the working directory."""
+    given = {"models": (build,), "state": Path.cwd() / "state", **settings}
+    return create_app(Settings.model_validate(given), engine)
 
 
 @contextmanager

@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from proxy.app import create_app
 from proxy.engines.scripted import ScriptedEngine, echo
 from proxy.settings import NotServable, Settings
+from tests.proxy import chat
+from tests.proxy.served import Serve
 
 
 def test_the_defaults_serve_this_machine_alone() -> None:
@@ -93,12 +95,10 @@ def test_a_loopback_address_needs_no_key(host: str, byte_build: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "box.example"])
-def test_any_other_address_needs_a_key(host: str, byte_build: Path) -> None:
-    settings = Settings(host=host, models=(byte_build,))
-    assert not settings.on_loopback
-    with pytest.raises(NotServable, match="FORII_API_KEY"):
-        create_app(settings, ScriptedEngine(echo))
-    create_app(Settings(host=host, models=(byte_build,), api_key=SecretStr("k")), ScriptedEngine(echo))
+async def test_at_any_other_address_nobody_gets_in_without_a_key(host: str, serve: Serve) -> None:
+    client, engine = serve(host=host)
+    assert (await client.post(chat.URL, json=chat.body())).status_code == 401
+    assert engine.asked == []
 
 
 def test_without_an_engine_the_settings_must_name_a_triton(byte_build: Path) -> None:
