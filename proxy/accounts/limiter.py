@@ -105,7 +105,7 @@ class Limiter:
             if over is not None:
                 self._own.add(replace(charge, prompt_tokens=-prompt_tokens))
                 if lease is not None:
-                    await self._own.release(caller, lease)
+                    self._own.let_go(caller, lease)
         if (refusal := self._refusal(over, plan, now)) is not None:
             raise refusal
         if lease is not None:
@@ -129,12 +129,16 @@ class Limiter:
             self._owed = {}
             await self._ask(lambda store: store.charge(owed))
 
+    async def settled(self) -> None:
+        """Returns when all that was released by now is."""
+        await asyncio.gather(*self._releasing, return_exceptions=True)
+
     async def close(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
+        await self.settled()
         if self._shared is not None:
             await self.settle()
-            await asyncio.gather(*self._releasing, return_exceptions=True)
             await self._shared.close()
 
     def _add(self, charge: Charge) -> None:
@@ -154,20 +158,16 @@ class Limiter:
             del self._owed[next(iter(self._owed))]
         self._owed[key] = charge
 
-    async def let_go(self, caller: Caller, lease: str | None, charge: Charge | None) -> None:
-        """Of a Hold: gives the lease back, and the charge if there is one to give back."""
+    def give_back(self, caller: Caller, lease: str | None, charge: Charge | None) -> None:
+        """What a Hold had, without anybody waiting for Redis."""
         if charge is not None:
             self._add(replace(charge, prompt_tokens=-charge.prompt_tokens))
         if lease is not None:
             self._leases.pop(lease, None)
-            await self._own.release(caller, lease)
-            await self._ask(lambda store: store.release(caller, lease))
-
-    def soon(self, work: Awaitable[None]) -> None:
-        """Does it without anybody waiting."""
-        task = asyncio.ensure_future(work)
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+            self._own.let_go(caller, lease)
+            task = asyncio.ensure_future(self._ask(lambda store: store.release(caller, lease)))
+            self._releasing.add(task)
+            task.add_done_callback(self._releasing.discard)
 
     async def _ask(self, question: Callable[[LimitStore], Awaitable[Result]]) -> Result | None:
         """What the shared counts say; None where there are none, or they are away."""
@@ -231,7 +231,7 @@ class Hold:
         """At once, without waiting for Redis. unused: the prompt never got to an engine and is not charged."""
         back = self._charge if unused and self._caller.plan.prompt_tokens_per_minute is not None else None
         if back is not None or self._lease is not None:
-            self._limiter.soon(self._limiter.let_go(self._caller, self._lease, back))
+            self._limiter.give_back(self._caller, self._lease, back)
 
 
 def _limits_minutes(plan: Plan) -> bool:

@@ -56,6 +56,10 @@ class MemoryLimits:
             self._leases.setdefault((caller.account, caller.key), {})[lease] = now + LEASE_SECONDS
 
     async def release(self, caller: Caller, lease: str) -> None:
+        self.let_go(caller, lease)
+
+    def let_go(self, caller: Caller, lease: str) -> None:
+        """``release``, at once."""
         held = self._leases.get((caller.account, caller.key), {})
         held.pop(lease, None)
         if not held:
