@@ -32,9 +32,11 @@ from .openai.request import ChatRequest
 from .openai.text_request import TextRequest
 from .prompt.pool import THREADS, prompt_pool
 from .responses import error_response
+from .routes.accounts import accounts_router
 from .routes.health import health_router
 from .routes.inference import inference_router
 from .routes.models import models_router
+from .routes.usage import usage_router
 from .schemas import Schemas
 from .services import Services
 from .settings import NotServable, Settings
@@ -113,6 +115,8 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     for prefix in _PREFIXES:
         app.include_router(inference_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])
+    for router in (accounts_router(accounts), usage_router(accounts)):
+        app.include_router(router, prefix=_PREFIXES[1], tags=["accounts"])
     app.include_router(health_router(services), tags=["operations"])
     app.add_exception_handler(ForiiError, _forii_error)
     app.add_exception_handler(HTTPException, _http_error)

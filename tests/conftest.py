@@ -6,7 +6,10 @@ suites run against a Triton elsewhere (see deployed.py), the model is the one th
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +20,12 @@ from build_engines.progress import Silent
 from build_engines.recipe import Manifest, load_manifest, load_recipe
 from build_engines.repository import template_files, write_model_folder
 from launcher.triton import EmbeddedTriton
+from proxy.accounts.database import connect
+from proxy.accounts.database_url import database_url
+from proxy.accounts.migration import migrate
 from tests.deployed import DEPLOYED
+from tests.postgres_server import PostgresServer, postgres_programs
+from tests.program import lack
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
@@ -73,3 +81,55 @@ def triton(
     with EmbeddedTriton([built_model, scripted_build], log_path=log) as server:
         server.wait_ready(90)
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL. A test that stops it starts it again."""
+    programs = postgres_programs()
+    if programs is None:
+        lack("PostgreSQL's server", "postgresql")
+    server = PostgresServer(programs)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with this version's tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "forii.db"
+    asyncio.run(migrate(connect(database_url(f"sqlite:///{path}"))))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a database on PostgreSQL with this version's tables, to be copied."""
+    asyncio.run(migrate(connect(database_url(postgres.create("migrated")))))
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database with this version's tables, of each kind in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "database" / "forii.db"
+        path.parent.mkdir()
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        return f"sqlite:///{path}"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.create(f"test{next(_NUMBERS)}", request.getfixturevalue("migrated_template"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, of each kind in turn; of SQLite not even the folder is there."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'forii.db'}"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.create(f"new{next(_NUMBERS)}")
+
+
+_NUMBERS = itertools.count()

@@ -43,17 +43,13 @@ class PostgresServer:
         self.port = _free_port()
         self.start()
 
-    @property
-    def url(self) -> str:
-        """Of the database that is always there."""
-        return self.database_url("postgres")
-
     def database_url(self, name: str) -> str:
         return f"postgresql://forii@127.0.0.1:{self.port}/{name}"
 
-    def create(self, name: str) -> str:
-        """A new database. Returns its URL."""
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "forii", name)
+    def create(self, name: str, template: str = "template0") -> str:
+        """A new database, a copy of the template. Returns its URL."""
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "forii")
+        self._run("createdb", *where, "-T", template, name)
         return self.database_url(name)
 
     def start(self) -> None:

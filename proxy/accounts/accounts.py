@@ -17,6 +17,7 @@ from .database_url import database_url
 from .directory import Directory
 from .key_repository import KeyRepository
 from .plans import Plans
+from .usage_report import UsageReport
 from .usage_repository import UsageRepository
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Accounts:
         self.accounts = AccountRepository(self.database)
         self.keys = KeyRepository(self.database)
         self.usage = UsageRepository(self.database)
+        self.report = UsageReport(self.database)
         operator_key = None if settings.api_key is None else settings.api_key.get_secret_value()
         directory = Directory(self.database, self.plans, operator_key, may_be_open=settings.on_loopback)
         self.authorizer = Authorizer(directory)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 PREFIX = "forii_sk_"
+KEY_ID = r"key_[0-9a-f]{16}"
 _SHAPE = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 # Enough to recognise a key by, and of 43 characters nothing to guess it from.
 _SHOWN = 4

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from sqlalchemy import Row, Select, bindparam, or_, select, update
+from sqlalchemy import Row, Select, bindparam, func, or_, select, tuple_, update
 
 from .api_key import ApiKey, digest, new_key_id, new_secret, suffix_of
 from .database import Database
@@ -47,24 +47,34 @@ class KeyRepository:
             await connection.execute(api_keys.insert().values(values))
         return key, secret
 
-    async def list(self, account: str | None = None) -> list[ApiKey]:
-        """The account's keys, or all, the oldest first; revoked ones too."""
-        statement = select(api_keys).order_by(api_keys.c.created, api_keys.c.id)
+    async def list(self, account: str | None = None, *, after: str = "", limit: int | None = None) -> list[ApiKey]:
+        """The account's keys, or all, the oldest first; revoked ones too. after: the id of the last one of the
+        page before."""
+        order = tuple_(api_keys.c.created, api_keys.c.id)
+        statement = select(api_keys).order_by(api_keys.c.created, api_keys.c.id).limit(limit)
         if account is not None:
             statement = statement.where(api_keys.c.account == account)
+        if after:
+            last = select(api_keys.c.created, api_keys.c.id).where(api_keys.c.id == after)
+            statement = statement.where(order > last.scalar_subquery())
         async with self._database.begin() as connection:
             return [_key(row) for row in await connection.execute(statement)]
+
+    async def working(self, account: str) -> int:
+        """How many keys of the account work."""
+        mine = (api_keys.c.account == account, api_keys.c.revoked.is_(None))
+        async with self._database.begin() as connection:
+            count = await connection.execute(select(func.count()).select_from(api_keys).where(*mine))
+        return count.scalar_one()
 
     async def revoke(self, key_id: str, account: str | None = None) -> ApiKey | None:
         """The key, which works no more; None if the account, or nobody, has it. Revoked once, it stays so."""
         mine = api_keys.c.id == key_id
         if account is not None:
             mine &= api_keys.c.account == account
-        now = datetime.now(timezone.utc)
+        revoke = update(api_keys).where(mine, api_keys.c.revoked.is_(None))
         async with self._database.begin() as connection:
-            await connection.execute(
-                update(api_keys).where(mine, api_keys.c.revoked.is_(None)).values(revoked=now)
-            )
+            await connection.execute(revoke.values(revoked=datetime.now(timezone.utc)))
             row = (await connection.execute(select(api_keys).where(mine))).one_or_none()
         return None if row is None else _key(row)
 

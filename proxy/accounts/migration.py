@@ -14,12 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..settings import NotServable
+
 _FOLDER = Path(__file__).with_name("migrations")
 # Any number that nothing else in the database locks.
 _LOCK = 7_063_014_881
 
 
-class DatabaseTooNew(RuntimeError):
+class DatabaseTooNew(NotServable):
     """A later version of Forii made the tables; the message says what to do."""
 
 

@@ -14,6 +14,8 @@ from .money import Total
 from .tables import usage
 from .usage_record import UsageRecord
 
+# Characters of ``user`` that are kept; metadata has limits of its own.
+LONGEST_USER = 512
 # Rows that are blanked in one transaction, so that no other writer waits long.
 _AT_ONCE = 1000
 
@@ -72,7 +74,7 @@ def _row(record: UsageRecord) -> dict[str, object]:
         "status": record.status,
         "first_token_ms": record.first_token_ms,
         "total_ms": record.total_ms,
-        "user": None if record.user is None else _storable(record.user),
+        "user": None if record.user is None else _storable(record.user[:LONGEST_USER]),
         "metadata": {_storable(key): _storable(value) for key, value in record.metadata.items()} or None,
     }
 

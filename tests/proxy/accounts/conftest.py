@@ -1,14 +1,26 @@
-"""What limits are counted in, as fixtures."""
+"""An open database of each kind, and what limits are counted in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
+from proxy.accounts.database import Database
+from proxy.accounts.database_url import database_url
 from tests.program import need
 from tests.proxy.accounts.limit_stores import MEMORY, REDIS
 from tests.redis_server import RedisServer
+
+
+@pytest_asyncio.fixture
+async def opened(database: str) -> AsyncIterator[Database]:
+    made = Database(database_url(database))
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 @pytest.fixture(scope="session")
