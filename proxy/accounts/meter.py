@@ -48,6 +48,7 @@ class Meter:
         self._metadata = {_storable(name): _storable(value) for name, value in metadata.items()}
         self._usage: Usage | None = None
         self._charged = 0
+        self._paid = Decimal(0)
         elapsed = timedelta(seconds=time.perf_counter() - metrics.started)
         self._time = datetime.now(timezone.utc) - elapsed
 
@@ -59,6 +60,15 @@ class Meter:
         """Tokens that came since the last call."""
         received = self._metrics.received
         new, self._charged = received - self._charged, received
+        return new
+
+    def unpaid(self, record: UsageRecord | None = None) -> Decimal:
+        """What its tokens cost since the last call. record: the final one."""
+        if record is None:
+            cost = self._cost(self._prompt_tokens, self._metrics.received - self._metrics.retried_tokens)
+        else:
+            cost = record.cost
+        new, self._paid = cost - self._paid, cost
         return new
 
     def checkpoint(self) -> UsageRecord:

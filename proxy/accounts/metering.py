@@ -61,6 +61,7 @@ class Metering:
     def complete(self, meter: Meter, usage: Usage) -> None:
         """Its last token is in, and on its way to the client: the journal hears of it at the same time."""
         meter.complete(usage)
+        self._charge(meter)
         self._marked.append(meter)
         self._news.set()
 
@@ -69,8 +70,7 @@ class Metering:
         if self._running.pop(meter.id, None) is None:
             return
         record = meter.record(status)
-        self._limiter.charge(meter.caller, meter.uncharged())
-        self._quotas.ended(record)
+        self._charge(meter, record)
         if len(self._ended) >= _MOST_ENDED:
             logger.error("a usage record is lost: the disk of the journal does not answer")
             self._metrics.usage_lost.inc()
@@ -109,6 +109,11 @@ class Metering:
             await asyncio.get_running_loop().run_in_executor(self._thread, closing)
         self._thread.shutdown(wait=False)
 
+    def _charge(self, meter: Meter, record: UsageRecord | None = None) -> None:
+        """What is new of it, to the account's limits and quota. record: the final one."""
+        self._limiter.charge(meter.caller, meter.uncharged())
+        self._quotas.add(meter.caller.account, meter.unpaid(record))
+
     async def _follow(self) -> None:
         while not self._closing:
             await self._news.wait()
@@ -123,7 +128,7 @@ class Metering:
             self._marked.extend(running)
             self._news.set()
             for meter in running:
-                self._limiter.charge(meter.caller, meter.uncharged())
+                self._charge(meter)
             await self._limiter.settle()
 
     async def _write(self) -> None:

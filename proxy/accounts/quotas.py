@@ -31,11 +31,11 @@ class Ledger(Protocol):
 
 
 class _Account:
-    """ended: what this process has metered, written: how much of it is in the database. others: what the database
+    """metered: by this process, written: how much of it is in the database. others: what the database
     had beside that, when it was asked last, at ``asked``."""
 
     def __init__(self) -> None:
-        self.ended = Decimal(0)
+        self.metered = Decimal(0)
         self.written = Decimal(0)
         self.others: Decimal | None = None
         self.asked = -FRESH_SECONDS
@@ -62,17 +62,17 @@ class Quotas:
             account.asking = asyncio.ensure_future(self._ask(self._ledger, caller.account, account))
         if account.others is None and account.asking is not None:
             await asyncio.wait({account.asking}, timeout=_PATIENCE_SECONDS)
-        if (account.others or 0) + account.ended >= credits:
+        if (account.others or 0) + account.metered >= credits:
             raise InsufficientQuota(
                 f"The account has spent its plan's {credits:f} INR; ask the operator for more credits."
             )
 
-    def ended(self, record: UsageRecord) -> None:
-        """A request was metered."""
-        self._accounts.setdefault(record.account, _Account()).ended += record.cost
+    def add(self, account: str, amount: Decimal) -> None:
+        """INR that were metered."""
+        self._accounts.setdefault(account, _Account()).metered += amount
 
     def written(self, records: Sequence[UsageRecord]) -> None:
-        """Records that had ended are in the database."""
+        """Records that this process had metered are in the database."""
         for record in records:
             self._accounts.setdefault(record.account, _Account()).written += record.cost
 
