@@ -217,7 +217,7 @@ def test_a_database_that_is_away_keeps_nobody_waiting_and_loses_nothing(
 ) -> None:
     state.mkdir()
     database = state / "forii.db"
-    database.mkdir()  # which no database can be
+    database.write_bytes(b"no database" * 1000)
     # With a key that needs no database.
     live = serve_live(says("abc"), api_key="of the settings")
     key = {"authorization": "Bearer of the settings"}
@@ -225,7 +225,7 @@ def test_a_database_that_is_away_keeps_nobody_waiting_and_loses_nothing(
     assert [answer.status_code for answer in answers] == [200] * 3
     page = httpx2.get(f"{live.url}/metrics").text
     assert "forii_usage_pending 3.0" in page
-    database.rmdir()
+    database.unlink()
     assert [row["completion_tokens"] for row in wait_for(state, 3)] == [3] * 3
 
 
