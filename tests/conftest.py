@@ -6,7 +6,6 @@ suites run against a Triton elsewhere (see deployed.py), the model is the one th
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import shutil
@@ -20,7 +19,6 @@ from build_engines.progress import Silent
 from build_engines.recipe import Manifest, load_manifest, load_recipe
 from build_engines.repository import template_files, write_model_folder
 from launcher.triton import EmbeddedTriton
-from proxy.accounts.database import connect
 from proxy.accounts.database_url import database_url
 from proxy.accounts.migration import migrate
 from tests.deployed import DEPLOYED
@@ -100,14 +98,14 @@ def postgres() -> Iterator[PostgresServer]:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite database with this version's tables, to be copied."""
     path = tmp_path_factory.mktemp("migrated") / "forii.db"
-    asyncio.run(migrate(connect(database_url(f"sqlite:///{path}"))))
+    migrate(database_url(f"sqlite:///{path}"))
     return path
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres: PostgresServer) -> str:
     """The name of a database on PostgreSQL with this version's tables, to be copied."""
-    asyncio.run(migrate(connect(database_url(postgres.create("migrated")))))
+    migrate(database_url(postgres.create("migrated")))
     return "migrated"
 
 

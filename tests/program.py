@@ -17,7 +17,7 @@ def need(*names: str) -> None:
 
 
 def lack(what: str, packages: str) -> NoReturn:
-    """Skips the test, which says what this machine lacks and which of Debian's packages have it; fails it in CI."""
+    """Skips the test and says what this machine lacks, and which of Debian's packages have it; fails it in CI."""
     text = f"not on this machine: {what}"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{text}; CI has to have it")

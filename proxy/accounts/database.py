@@ -10,17 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import URL, event
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from .connections import connect
 from .faults import translated
 from .migration import migrate
-
-_CONNECT_SECONDS = 5
-_STATEMENT_SECONDS = 60
 
 
 class Database:
@@ -65,26 +61,6 @@ class Database:
         async with self._opening:
             if self._engine is None:
                 # In a thread: it imports and compiles for a tenth of a second.
-                await asyncio.to_thread(asyncio.run, migrate(connect(self._url)))
+                await asyncio.to_thread(migrate, self._url)
                 self._engine = connect(self._url)
             return self._engine
-
-
-def connect(url: URL) -> AsyncEngine:
-    """An engine, which connects when it is used."""
-    if url.get_backend_name() == "sqlite":
-        Path(url.database or "").absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": _CONNECT_SECONDS})
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        return engine
-    limits = {"timeout": _CONNECT_SECONDS, "command_timeout": _STATEMENT_SECONDS}
-    # A connection that broke since it was used last is found by asking, not by a transaction that fails.
-    return create_async_engine(url, connect_args=limits, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS)
-
-
-def _set_up_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    # Readers and the one writer do not wait for each other; what was committed survives a crash of the process.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

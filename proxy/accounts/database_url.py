@@ -17,7 +17,7 @@ def database_url(text: str) -> URL:
     ValueError without repeating the text, which may hold a password."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME") from None
     name = url.drivername.partition("+")[0]
     if name not in _DRIVERS:

@@ -5,16 +5,17 @@ Several proxies may start at once: one migrates, the others wait for it and find
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, Connection, text
 
 from ..settings import NotServable
+from .connections import connect, connect_sqlite
 
 _FOLDER = Path(__file__).with_name("migrations")
 # Any number that nothing else in the database locks.
@@ -25,24 +26,34 @@ class DatabaseTooNew(NotServable):
     """A later version of Forii made the tables; the message says what to do."""
 
 
-async def migrate(engine: AsyncEngine) -> None:
-    """Brings the tables up to date in one transaction, and closes the engine. Raises DatabaseTooNew, and what the
-    driver raises."""
+def migrate(url: URL) -> None:
+    """Brings the tables up to date in one transaction, which takes a tenth of a second where there is something to
+    do. Raises DatabaseTooNew, and what the driver raises. Belongs in a thread of its own."""
+    if url.get_backend_name() == "sqlite":
+        _migrate_sqlite(url)
+    else:
+        asyncio.run(_migrate_postgresql(url))
+
+
+def _migrate_sqlite(url: URL) -> None:
+    engine = connect_sqlite(url)
     try:
-        async with engine.connect() as connection:
-            await _lock(connection)
+        with engine.connect() as connection:
+            connection.execute(text("BEGIN IMMEDIATE"))
+            _upgrade(connection)
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+async def _migrate_postgresql(url: URL) -> None:
+    engine = connect(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_upgrade)
-            await connection.commit()
     finally:
         await engine.dispose()
-
-
-async def _lock(connection: AsyncConnection) -> None:
-    """Until the end of the transaction."""
-    if connection.dialect.name == "sqlite":
-        await connection.execute(text("BEGIN IMMEDIATE"))
-    else:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _upgrade(connection: Connection) -> None:

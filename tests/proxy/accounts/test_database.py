@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 
-from proxy.accounts.database import Database, connect
+from proxy.accounts.database import Database
 from proxy.accounts.database_url import database_url
 from proxy.accounts.migration import DatabaseTooNew, migrate
 from proxy.accounts.tables import accounts, metadata
@@ -23,11 +23,10 @@ from tests.postgres_server import PostgresServer
 from tests.proxy.accounts.records import record
 
 _MIGRATE = """
-import asyncio, sys
-from proxy.accounts.database import connect
+import sys
 from proxy.accounts.database_url import database_url
 from proxy.accounts.migration import migrate
-asyncio.run(migrate(connect(database_url(sys.argv[1]))))
+migrate(database_url(sys.argv[1]))
 """
 _ROOT = Path(__file__).parents[3]
 
@@ -86,7 +85,7 @@ async def test_tables_of_a_later_version_are_left_alone(opened: Database, databa
     async with opened.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseTooNew, match="later version"):
-        await migrate(connect(database_url(database)))
+        await asyncio.to_thread(migrate, database_url(database))
 
 
 async def test_a_server_that_cannot_be_reached_is_away(unused_tcp_port: int) -> None:

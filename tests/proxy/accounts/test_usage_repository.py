@@ -39,7 +39,7 @@ async def test_a_record_that_comes_twice_is_one(opened: Database) -> None:
 
 async def test_a_batch_is_stored_whole_or_not_at_all(opened: Database) -> None:
     repository, good = UsageRepository(opened), record()
-    with pytest.raises(Exception, match="(?i)null"):
+    with pytest.raises(Exception, match=r"(?i)null"):
         await repository.insert([good, record(model=None)])
     assert await repository.spent("alice") == 0
     await repository.insert([good])
