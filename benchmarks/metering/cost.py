@@ -1,0 +1,80 @@
+"""What metering costs the proxy: CPU with and without it, in the same run, by turns."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.metering.clients import ask
+from benchmarks.metering.fleet import Fleet
+from tests.proxy.byte_model import write_build
+
+_MODEL = "forii/bytes"
+_ROUNDS = 7
+_REQUESTS = 300
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds of the proxy's CPU a request, with and without."""
+
+    metered: float
+    unmetered: float
+
+
+def measure() -> Cost:
+    return asyncio.run(_measure())
+
+
+def table(cost: Cost) -> str:
+    return (
+        "\n| proxy's CPU a request, µs | metered | not metered | difference |\n|---|---|---|---|\n"
+        f"| median of {_ROUNDS} rounds of {_REQUESTS} | {cost.metered:.0f} | {cost.unmetered:.0f} "
+        f"| {cost.metered - cost.unmetered:.0f} |\n"
+    )
+
+
+async def _measure() -> Cost:
+    found: dict[bool, list[float]] = {True: [], False: []}
+    count = _ROUNDS * _REQUESTS
+    with tempfile.TemporaryDirectory(prefix="forii-meterbench-") as folder:
+        fleets = {}
+        for metered in found:
+            own = Path(folder) / str(metered)
+            own.mkdir()
+            fleets[metered] = Fleet(own, write_build(own / "build", _MODEL), count, 1, metered, 0.0)
+        try:
+            for fleet in fleets.values():
+                await fleet.ready()
+            for number in range(_ROUNDS):
+                for metered, fleet in fleets.items():
+                    found[metered].append(await _round(fleet, number * _REQUESTS))
+        finally:
+            for fleet in fleets.values():
+                fleet.stop()
+    # The first round warms up.
+    return Cost(*(median(found[metered][1:]) for metered in (True, False)))
+
+
+async def _round(fleet: Fleet, first: int) -> float:
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int) -> None:
+        async with places:
+            await ask(number, 0, fleet.ports[0], _MODEL)
+
+    before = _cpu(fleet.pid(0))
+    await asyncio.gather(*(one(first + number) for number in range(_REQUESTS)))
+    # Rows are written within the second.
+    await asyncio.sleep(1.2)
+    return (_cpu(fleet.pid(0)) - before) / _REQUESTS * 1e6
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process, as <linux/posix-timers.h> numbers its clock."""
+    return time.clock_gettime((~pid << 3) | 2)
