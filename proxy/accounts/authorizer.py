@@ -51,6 +51,7 @@ class Known:
         self.caller = caller
         self.checked = checked
         self.lasting = lasting
+        self._ended = False
         self._running: dict[asyncio.Task[object], Scope] = {}
 
     @property
@@ -63,13 +64,16 @@ class Known:
         task = asyncio.current_task()
         assert task is not None
         self._running[task] = scope
+        if self._ended:
+            self.end()
         try:
             yield
         finally:
             del self._running[task]
 
     def end(self) -> None:
-        """Cuts off what runs."""
+        """Cuts off what runs, and what is about to."""
+        self._ended = True
         for task, scope in self._running.items():
             scope[_ENDED] = AuthenticationFailed("The API key was revoked; send another one.")
             task.cancel()
