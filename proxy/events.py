@@ -1,12 +1,16 @@
-"""What a model's text means once it is parsed: the events that one sample consists of, in order. Any number
-of Content, then exactly one Done."""
+"""What a model's text means once it is parsed: the events that one sample consists of, in order.
+
+::
+
+    Reasoning*  ( Content* | (ToolStart ToolArguments*)+ )*  Done
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-Finish = Literal["stop", "length"]
+Finish = Literal["stop", "length", "tool_calls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,43 @@ class LogProb:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A piece of the answer's text and the tokens it came from (none unless log-probs were asked for)."""
+    """A piece of the answer's text and the tokens it came from (none unless log-probs were asked for). start:
+    where it begins in all that the model wrote, in characters; the piece is written there to the letter."""
 
     text: str
     log_probs: tuple[LogProb, ...] = ()
+    start: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A piece of the thought."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStart:
+    """A call begins. index: counts the sample's calls from 0. name: of a given tool."""
+
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolArguments:
+    """A piece of a call's arguments, which are a JSON text."""
+
+    index: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a sample."""
+    """The end of a sample. length: it was cut, or ends where it cannot end, inside a call or a thought.
+    tool_calls: it has calls, and all of them are whole."""
 
     finish: Finish
 
 
-Event = Content | Done
+Event = Content | Reasoning | ToolStart | ToolArguments | Done

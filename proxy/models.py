@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from pathlib import Path
 from build_engines.recipe import Manifest, load_manifest
 
 from .errors import ModelNotFound
-from .formats.parser import FORMATS, Parser
+from .formats.parser import FORMATS, Format
 from .prompt.prompt import Prompter
 from .settings import NotServable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """One model. build: the folder of its build. parser: makes one for each sample. created: Unix time of the
+    """One model. build: the folder of its build. format: how it writes what it means. created: Unix time of the
     build."""
 
     build: Path
     manifest: Manifest
     prompter: Prompter
-    parser: Callable[[], Parser]
+    format: Format
     created: int
 
     @property
@@ -121,7 +121,7 @@ def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
         build=build,
         manifest=manifest,
         prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
-        parser=FORMATS[written],
+        format=FORMATS[written],
         created=int((build / "manifest.json").stat().st_mtime),
     )
 

@@ -8,8 +8,8 @@
     -> Generation             n of them: complete, engine-neutral
     -> Tokens    engines/     as they are generated
     -> text      prompt/      detokenizer
-    -> text      stops.py     stop strings
-    -> Event     formats/     what the text means
+    -> Event     formats/     what the text means: content, thought, calls
+    -> Event     stops.py     stop strings in the content
     -> Event     sample.py    once more, if the answer broke its constraint
     -> Chunk     openai/      what the client reads
 
@@ -30,6 +30,7 @@ from .engines.base import Engine
 from .errors import InvalidRequest, UnsupportedParameter
 from .events import Done
 from .fitting import Fitted, fit
+from .formats.parser import Start
 from .generation import Generation
 from .merge import merge
 from .metrics import RequestMetrics
@@ -124,7 +125,8 @@ def _generations(
 
 def _begin(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, stops: StopStrings) -> Choice:
     start = len(fitted.opening.content or "") if fitted.opening else 0
-    return Choice(model.prompter.tokenizer, stops, model.parser(), log_probs=request.log_probs, start=start)
+    parser = model.format.parser(Start())
+    return Choice(model.prompter.tokenizer, stops, parser, log_probs=request.log_probs, start=start)
 
 
 def _stop_words(tokenizer: Tokenizer, stop: Sequence[str]) -> tuple[tuple[int, ...], ...]:

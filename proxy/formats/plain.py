@@ -7,14 +7,22 @@
 
 from __future__ import annotations
 
-from ..events import Content, Done, Event, Finish, LogProb
+from ..events import Content, Done, Event
+from ..generation import FinishReason
 
 
 class PlainParser:
-    """Holds nothing back."""
+    """Holds nothing back. start: of no matter here."""
 
-    def feed(self, text: str, log_probs: tuple[LogProb, ...]) -> list[Event]:
-        return [Content(text, log_probs)]
+    thinking = False
 
-    def finish(self, reason: Finish) -> list[Event]:
+    def __init__(self, start: object = None) -> None:
+        self._seen = 0
+
+    def feed(self, text: str) -> list[Event]:
+        content = Content(text, start=self._seen)
+        self._seen += len(text)
+        return [content]
+
+    def finish(self, reason: FinishReason) -> list[Event]:
         return [Done(reason)]

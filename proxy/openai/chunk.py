@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..events import Content, Event, LogProb
+from ..events import Content, Done, Event, LogProb
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class ChunkWriter:
         self._begun = True
         if isinstance(event, Content):
             chunks.append(Chunk(index, content=event.text, log_probs=event.log_probs))
-        else:
+        elif isinstance(event, Done):
             chunks.append(Chunk(index, finish_reason=event.finish, usage=usage))
         return chunks
 
