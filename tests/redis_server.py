@@ -39,6 +39,11 @@ class RedisServer:
             assert time.monotonic() < deadline, "redis-server does not start"
             time.sleep(0.01)
 
+    def empty(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_START_SECONDS) as client:
+            client.sendall(b"FLUSHALL\r\n")
+            assert client.recv(16) == b"+OK\r\n"
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait(10)

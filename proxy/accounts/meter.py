@@ -22,7 +22,6 @@ from .usage_record import UsageRecord
 
 # Of a record that came back from a checkpoint: the proxy was killed while it answered.
 CUT = ForiiError.status
-_OK = 200
 _PER = 1000  # tokens, of a price
 
 
@@ -47,14 +46,15 @@ class Meter:
         self._user = None if user is None else _storable(user)
         self._metadata = {_storable(name): _storable(value) for name, value in metadata.items()}
         self._usage: Usage | None = None
+        self._status = CUT
         self._charged = 0
         self._paid = Decimal(0)
         elapsed = timedelta(seconds=time.perf_counter() - metrics.started)
         self._time = datetime.now(timezone.utc) - elapsed
 
-    def complete(self, usage: Usage) -> None:
-        """The last token is in."""
-        self._usage = usage
+    def seal(self, status: int, usage: Usage | None) -> None:
+        """The last token is in, or no more will come; its client is about to be told."""
+        self._status, self._usage = status, usage
 
     def uncharged(self) -> int:
         """Tokens that came since the last call."""
@@ -73,7 +73,7 @@ class Meter:
 
     def checkpoint(self) -> UsageRecord:
         """The record as it is now, as if the proxy died. May be called from another thread."""
-        return self.record(CUT if self._usage is None else _OK)
+        return self.record(self._status)
 
     def record(self, status: int) -> UsageRecord:
         """The record of a request that ended so: the status of the HTTP answer, or of the error after it."""

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
+# How long the end of an answer waits for a journal whose disk is slow; else it takes less than a millisecond.
+SEAL_SECONDS = 0.05
 # Records that may wait for a disk that neither takes them nor refuses.
 _MOST_ENDED = 10_000
 
@@ -49,7 +51,9 @@ class Metering:
         self._marked: list[Meter] = []
         self._ended: list[UsageRecord] = []
         self._news = asyncio.Event()
-        self._closing = False
+        self._closing = self._following = False
+        # Done when what waits for it now is in the journal.
+        self._next_write: asyncio.Future[None] | None = None
         self._degraded = False
         # A journal is one thread's at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -58,12 +62,21 @@ class Metering:
         """The request goes to the engine."""
         self._running[meter.id] = meter
 
-    def complete(self, meter: Meter, usage: Usage) -> None:
-        """Its last token is in, and on its way to the client: the journal hears of it at the same time."""
-        meter.complete(usage)
+    async def seal(self, meter: Meter, status: int, usage: Usage | None = None) -> None:
+        """Its last token is in, or it failed. Returns when the journal has that, so that what a client was told is
+        recorded; a journal that does not take it in time keeps nobody waiting for longer."""
+        meter.seal(status, usage)
         self._charge(meter)
         self._marked.append(meter)
+        await self.noted()
+
+    async def noted(self) -> None:
+        """Returns when the journal has all that there is to tell it, or SEAL_SECONDS later."""
         self._news.set()
+        if self._following and self._folder is not None and not self._degraded:
+            if self._next_write is None:
+                self._next_write = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._next_write}, timeout=SEAL_SECONDS)
 
     def end(self, meter: Meter, status: int) -> None:
         """The request is over, begun or not. status: as of ``Meter.record``."""
@@ -115,10 +128,12 @@ class Metering:
         self._quotas.add(meter.caller.account, meter.unpaid(record))
 
     async def _follow(self) -> None:
+        self._following = True
         while not self._closing:
             await self._news.wait()
             self._news.clear()
             await self._write()
+        self._following = False
         await self._write()
 
     async def _tick(self) -> None:
@@ -129,11 +144,15 @@ class Metering:
             self._news.set()
             for meter in running:
                 self._charge(meter)
-            await self._limiter.settle()
+            try:
+                await self._limiter.settle()
+            except Exception:
+                logger.exception("unhandled error in the limits")
 
     async def _write(self) -> None:
         records, self._ended = self._ended, []
         marked, self._marked = self._marked, []
+        waited, self._next_write = self._next_write, None
         segment: Segment | None = None
         if self._folder is not None:
             keeps, obsolete = self._recorder.keeps(len(records)), self._recorder.obsolete()
@@ -145,6 +164,10 @@ class Metering:
                 self._degrade(None)
             except OSError as error:
                 self._degrade(error)
+            except Exception:
+                logger.exception("unhandled error in the usage journal; the records are in memory alone")
+        if waited is not None:
+            waited.set_result(None)
         self._recorder.put(records, segment)
 
     def _degrade(self, error: OSError | None) -> None:

@@ -82,6 +82,7 @@ class AnswerResponse(Response):
                 if self._meter is not None:
                     self._metering.end(self._meter, status)
         if farewell:
+            await self._metering.noted()
             await self._part(farewell, scope, receive)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> int:
@@ -113,11 +114,15 @@ class AnswerResponse(Response):
         async with ready.turn, aclosing(ready.answer.chunks()) as chunks:
             self._metrics.begin(ready.answer.prompt_tokens, ready.answer.samples)
             self._metering.begin(ready.meter)
-            async for some in chunks:
-                self._timed.mark_answered()
-                if some and (usage := some[-1].usage) is not None:
-                    self._metering.complete(ready.meter, usage)
-                yield some
+            try:
+                async for some in chunks:
+                    self._timed.mark_answered()
+                    if some and (usage := some[-1].usage) is not None:
+                        await self._metering.seal(ready.meter, 200, usage)
+                    yield some
+            except ForiiError as error:
+                await self._metering.seal(ready.meter, error.status)
+                raise
 
     async def _part(self, farewell: ForiiError, scope: Scope, receive: Receive) -> None:
         """Tells the client why its answer ends, after all that it held has been let go of."""

@@ -11,8 +11,6 @@ from proxy.accounts.limits import LimitStore
 from proxy.accounts.memory_limits import MemoryLimits
 from proxy.accounts.redis_limits import RedisLimits
 
-MEMORY, REDIS = "memory", "redis"
-
 
 @asynccontextmanager
 async def limit_store(url: str | None) -> AsyncIterator[LimitStore]:

@@ -28,7 +28,7 @@ def test_it_is_what_was_received_at_the_prices_of_its_model() -> None:
     timer = metrics.sample()
     for count in (3, 0, 2):
         timer.tokens(count)
-    meter.complete(Usage(prompt=7, completion=5, cached=4, reasoning=1))
+    meter.seal(200, Usage(prompt=7, completion=5, cached=4, reasoning=1))
     record = meter.record(200)
     assert (record.prompt_tokens, record.completion_tokens) == (7, 5)
     assert (record.cached_tokens, record.reasoning_tokens) == (4, 1)
@@ -78,7 +78,7 @@ def test_a_checkpoint_is_of_a_request_that_failed_until_the_last_token_is_in() -
     assert (meter.checkpoint().prompt_tokens, meter.checkpoint().status) == (0, 500)
     metrics.sample().tokens(3)
     assert (meter.checkpoint().completion_tokens, meter.checkpoint().status) == (3, 500)
-    meter.complete(Usage(prompt=7, completion=3))
+    meter.seal(200, Usage(prompt=7, completion=3))
     assert meter.checkpoint().status == 200
     assert meter.checkpoint().id == meter.record(200).id
 
