@@ -33,11 +33,13 @@ class PostgresServer:
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self._user = _user() if os.getuid() == 0 else None
+        user = _user() if os.getuid() == 0 else None
+        self._user = None if user is None else user.pw_uid
+        self._group = None if user is None else user.pw_gid
         # Not below the test's folder, which only its own user may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="forii-postgres-"))
-        if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
         self._data = self.folder / "data"
         self._run("initdb", "-D", str(self._data), "-U", "forii", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
         self.port = _free_port()
@@ -64,7 +66,8 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                **self._as(),
+                user=self._user,
+                group=self._group,
             )
         self._wait()
 
@@ -102,11 +105,9 @@ class PostgresServer:
             check=True,
             capture_output=True,
             cwd=self.folder,
-            **self._as(),
+            user=self._user,
+            group=self._group,
         )
-
-    def _as(self) -> dict[str, str | int]:
-        return {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
 
 
 def _user() -> pwd.struct_passwd:

@@ -39,6 +39,8 @@ LIBRARIES = {
     "openvino": ("model_repository", "build_engines"),
     "openvino_genai": ("model_repository", "build_engines"),
     "jsonschema_rs": ("proxy.grammar",),
+    "sqlalchemy": ("proxy.accounts",),
+    "alembic": ("proxy.accounts",),
     "torch": (),
 }
 

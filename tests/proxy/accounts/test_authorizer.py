@@ -117,7 +117,8 @@ async def test_a_revoked_key_is_refused_within_a_second(
 
 async def test_who_revoked_it_here_need_not_wait(authorizer: Authorizer, keys: KeyRepository) -> None:
     key, secret = await keys.create("local", "laptop")
-    running = asyncio.ensure_future(run(await authorizer.authorize(secret), scope := {}))
+    scope: Scope = {}
+    running = asyncio.ensure_future(run(await authorizer.authorize(secret), scope))
     await asyncio.sleep(0)
     await keys.revoke(key.id)
     authorizer.forget(key.id)
