@@ -124,8 +124,13 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
 
 
 def _limiter(settings: Settings, metrics: Metrics) -> Limiter:
-    shared = None if settings.redis is None else RedisLimits(settings.redis.get_secret_value())
-    return Limiter(metrics, shared)
+    if settings.redis is None:
+        return Limiter(metrics)
+    try:
+        return Limiter(metrics, RedisLimits(settings.redis.get_secret_value()))
+    except ValueError:
+        # Without its message, which may repeat a password.
+        raise NotServable("redis cannot be read: write redis://[USER:PASSWORD@]HOST:PORT/NUMBER") from None
 
 
 def _middleware(settings: Settings, drain: Drain, accounts: Accounts) -> list[Middleware]:

@@ -81,7 +81,10 @@ class Settings(BaseSettings):
     default each keeps its own. journal: the folder for usage that is not in the database yet, on a local disk; by
     default in state. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
-    model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
+    # Inputs may be secrets.
+    model_config = SettingsConfigDict(
+        env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
