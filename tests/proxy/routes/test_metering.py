@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from build_engines.recipe import PriceSection, load_manifest
+from proxy.accounts import recorder
 from proxy.accounts.money import DIGITS
 from proxy.engines.scripted import Script, ScriptedEngine
 from proxy.errors import EngineFailed, ModelUnavailable
@@ -27,6 +28,12 @@ from tests.proxy.scripts import never_ends, says
 from tests.proxy.served import Live, ServeLive, eventually, make_app, on_a_port
 
 Row = dict[str, object]
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are written as for real, but sooner."""
+    monkeypatch.setattr(recorder, "_GATHER_SECONDS", 0.02)
 
 
 @pytest.fixture
