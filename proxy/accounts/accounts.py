@@ -60,7 +60,12 @@ class Accounts:
             await self.database.close()
 
     async def _write_used(self) -> None:
-        await self.keys.mark_used(self.authorizer.take_used())
+        used = self.authorizer.take_used()
+        try:
+            await self.keys.mark_used(used)
+        except DatabaseAway:
+            self.authorizer.put_back_used(used)
+            raise
 
     async def _forget_personal(self) -> None:
         if self._personal_days is None or self.database.is_new:

@@ -125,6 +125,10 @@ class Authorizer:
         used, self._used = self._used, {}
         return used
 
+    def put_back_used(self, used: dict[str, datetime]) -> None:
+        """It could not be written down; what came since is later."""
+        self._used = used | self._used
+
     async def watch(self) -> None:
         """Looks again at the keys of all running requests. Nothing changes while the database is away."""
         busy = {name: known for name, known in self._known.items() if known.busy}

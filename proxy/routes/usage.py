@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime, timezone
 
@@ -58,11 +59,12 @@ def usage_router(accounts: Accounts) -> APIRouter:
         await find_account(accounts, account_id)
         rows, more = await accounts.report.page(query)
         if not as_csv:
-            return json_response(usage_body(rows, query.group, more))
+            return await asyncio.to_thread(lambda: json_response(usage_body(rows, query.group, more)))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "x-content-type-options": "nosniff"}
         if more is not None:
             headers["x-forii-next-cursor"] = more.text()
-        return Response(usage_csv(rows, query.group), media_type="text/csv; charset=utf-8", headers=headers)
+        text = await asyncio.to_thread(usage_csv, rows, query.group)
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
 
