@@ -16,7 +16,7 @@ from proxy.metrics import Metrics, RequestMetrics
 from tests.proxy.byte_model import write_build
 
 _MODEL = "forii/bytes"
-_ROUNDS = 7
+_ROUNDS = 16
 _REQUESTS = 300
 _AT_ONCE = 16
 _ADDITIONS = 1_000_000
@@ -24,12 +24,17 @@ _ADDITIONS = 1_000_000
 
 @dataclass(frozen=True)
 class Cost:
-    """Microseconds of the proxy's CPU a request, with and without; token: of the addition that each message of the
-    engine takes."""
+    """Microseconds of the proxy's CPU a request in each round, with and without; token: of the addition that each
+    message of the engine takes."""
 
-    metered: float
-    unmetered: float
+    metered: list[float]
+    unmetered: list[float]
     token: float
+
+    @property
+    def differences(self) -> list[float]:
+        """Of rounds with the same requests."""
+        return sorted(one - other for one, other in zip(self.metered, self.unmetered, strict=True))
 
 
 def measure() -> Cost:
@@ -40,14 +45,17 @@ def measure() -> Cost:
 
 
 def table(cost: Cost) -> str:
+    differences = cost.differences
+    half = f"{differences[len(differences) // 4]:.0f} to {differences[-1 - len(differences) // 4]:.0f}"
     return (
-        "\n| proxy's CPU a request, µs | metered | not metered | difference |\n|---|---|---|---|\n"
-        f"| median of {_ROUNDS} rounds of {_REQUESTS} | {cost.metered:.0f} | {cost.unmetered:.0f} "
-        f"| {cost.metered - cost.unmetered:.0f} |\n\nEach message of the engine: {cost.token:.3f} µs more.\n"
+        f"\n| proxy's CPU a request, µs; medians of {len(differences)} rounds of {_REQUESTS} | metered | not metered "
+        "| difference | half of the differences |\n|---|---|---|---|---|\n"
+        f"| | {median(cost.metered):.0f} | {median(cost.unmetered):.0f} | {median(differences):.0f} | {half} |\n\n"
+        f"Each message of the engine: {cost.token:.3f} µs more.\n"
     )
 
 
-async def _measure() -> tuple[float, float]:
+async def _measure() -> tuple[list[float], list[float]]:
     found: dict[bool, list[float]] = {True: [], False: []}
     count = _ROUNDS * _REQUESTS
     with tempfile.TemporaryDirectory(prefix="forii-meterbench-") as folder:
@@ -60,13 +68,13 @@ async def _measure() -> tuple[float, float]:
             for fleet in fleets.values():
                 await fleet.ready()
             for number in range(_ROUNDS):
-                for metered, fleet in fleets.items():
+                for metered, fleet in sorted(fleets.items(), reverse=bool(number % 2)):
                     found[metered].append(await _round(fleet, number * _REQUESTS))
         finally:
             for fleet in fleets.values():
                 fleet.stop()
     # The first round warms up.
-    return median(found[True][1:]), median(found[False][1:])
+    return found[True][1:], found[False][1:]
 
 
 async def _round(fleet: Fleet, first: int) -> float:
