@@ -12,7 +12,17 @@ from statistics import median
 
 from benchmarks.metering.clients import ask
 from benchmarks.metering.fleet import Fleet
+from build_engines.recipe import PriceSection
+from proxy.accounts.caller import ANYBODY
+from proxy.accounts.database import Database
+from proxy.accounts.database_url import database_url
+from proxy.accounts.limiter import Limiter
+from proxy.accounts.meter import Meter
+from proxy.accounts.metering import Metering
+from proxy.accounts.quotas import Quotas
+from proxy.accounts.usage_repository import UsageRepository
 from proxy.metrics import Metrics, RequestMetrics
+from proxy.openai.chunk import Usage
 from tests.proxy.byte_model import write_build
 
 _MODEL = "forii/bytes"
@@ -20,15 +30,17 @@ _ROUNDS = 16
 _REQUESTS = 300
 _AT_ONCE = 16
 _ADDITIONS = 1_000_000
+_TRIES = 3
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Microseconds of the proxy's CPU a request in each round, with and without; token: of the addition that each
-    message of the engine takes."""
+    """Microseconds of the proxy's CPU a request in each round, with and without. alone: of a request's metering
+    by itself, journal and database included. token: of the addition that each message of the engine takes."""
 
     metered: list[float]
     unmetered: list[float]
+    alone: float
     token: float
 
     @property
@@ -41,17 +53,21 @@ def measure() -> Cost:
     metered, unmetered = asyncio.run(_measure())
     metrics = RequestMetrics(Metrics())
     seconds = min(timeit.repeat("metrics.received += 1", globals={"metrics": metrics}, number=_ADDITIONS))
-    return Cost(metered, unmetered, seconds / _ADDITIONS * 1e6)
+    alone = min(asyncio.run(_alone()) for _ in range(_TRIES))
+    return Cost(metered, unmetered, alone, seconds / _ADDITIONS * 1e6)
 
 
 def table(cost: Cost) -> str:
     differences = cost.differences
     half = f"{differences[len(differences) // 4]:.0f} to {differences[-1 - len(differences) // 4]:.0f}"
+    rounds = f"medians of {len(differences)} rounds of {_REQUESTS}"
     return (
-        f"\n| proxy's CPU a request, µs; medians of {len(differences)} rounds of {_REQUESTS} | metered | not metered "
-        "| difference | half of the differences |\n|---|---|---|---|---|\n"
-        f"| | {median(cost.metered):.0f} | {median(cost.unmetered):.0f} | {median(differences):.0f} | {half} |\n\n"
-        f"Each message of the engine: {cost.token:.3f} µs more.\n"
+        "\n| proxy's CPU a request, µs | metered | not metered | difference | half of the differences are |\n"
+        "|---|---|---|---|---|\n"
+        f"| {rounds} | {median(cost.metered):.0f} | {median(cost.unmetered):.0f} | {median(differences):.0f} "
+        f"| {half} |\n\n"
+        f"The metering of a request by itself, journal and SQLite included: {cost.alone:.0f} µs of CPU. Each "
+        f"message of the engine: {cost.token:.3f} µs more.\n"
     )
 
 
@@ -94,3 +110,30 @@ async def _round(fleet: Fleet, first: int) -> float:
 def _cpu(pid: int) -> float:
     """CPU seconds of a process, as <linux/posix-timers.h> numbers its clock."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+async def _alone() -> float:
+    """The metering of requests without requests, so many at a time."""
+    metrics = Metrics()
+    with tempfile.TemporaryDirectory(prefix="forii-meterbench-") as folder:
+        database = Database(database_url(f"sqlite:///{folder}/forii.db"))
+        store = UsageRepository(database)
+        await store.insert([])
+        metering = Metering(store, Path(folder) / "journal", Limiter(metrics), Quotas(store), metrics)
+
+        async def worker() -> None:
+            for _ in range(_REQUESTS // _AT_ONCE):
+                counts = RequestMetrics(metrics)
+                counts.begin(100, 1)
+                meter = Meter(ANYBODY, counts, 100, PriceSection(), "somebody", {"team": "blue"})
+                metering.begin(meter)
+                await metering.seal(meter, 200, Usage(prompt=100, completion=0))
+                metering.end(meter, 200)
+
+        async with metering.looked_after():
+            await worker()
+            before = time.process_time()
+            await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
+        spent = time.process_time() - before
+        await database.close()
+    return spent / (_REQUESTS // _AT_ONCE * _AT_ONCE) * 1e6
