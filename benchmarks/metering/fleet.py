@@ -24,10 +24,11 @@ _ENDS_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class Kill:
-    """proxy: which one. at: of time.monotonic."""
+    """proxy: which one. since, until: it was dead by then; of time.monotonic."""
 
     proxy: int
-    at: float
+    since: float
+    until: float
 
 
 @dataclass
@@ -72,9 +73,10 @@ class Fleet:
 
     def kill(self, proxy: int) -> None:
         """SIGKILL, and another one in its place."""
+        since = time.monotonic()
         self._processes[proxy].kill()
         self._processes[proxy].wait()
-        self.kills.append(Kill(proxy, time.monotonic()))
+        self.kills.append(Kill(proxy, since, time.monotonic()))
         self._processes[proxy] = self._start(proxy)
 
     @contextlib.asynccontextmanager

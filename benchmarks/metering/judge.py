@@ -13,8 +13,9 @@ from benchmarks.metering.clients import Outcome
 from benchmarks.metering.fleet import Fleet, Kill
 from benchmarks.metering.slots import Slot
 
-# Seconds within which a proxy that is busy has let go of an answer and told its journal.
-_JUST_BEFORE = 0.1
+# Seconds within which a busy proxy notices that a client has left and tells its journal; and within which a busy
+# client reads what was there when the proxy was killed, which is less than a new one takes to start.
+_JUST_BEFORE, _JUST_AFTER = 0.25, 1.0
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def _add(verdict: Verdict, name: str, outcome: Outcome, slot: Slot, row: Row | N
 
 def _was_cut(outcome: Outcome, slot: Slot, kills: Iterable[Kill]) -> bool:
     """An answer that its client had whole was not. One whose client left was, if it still ran in the engine when
-    its proxy was killed, or had ended just before."""
-    mine = [kill.at for kill in kills if kill.proxy == outcome.proxy and kill.at >= outcome.ended]
-    if outcome.how == "cut":
-        return any(kill.proxy == outcome.proxy for kill in kills)
-    runs, since = slot.ended < slot.begun, min(mine, default=0.0) - outcome.ended
-    return outcome.how == "left" and bool(mine) and (runs or since < _JUST_BEFORE)
+    its proxy was killed, or if its client left at about that time."""
+    mine = [kill for kill in kills if kill.proxy == outcome.proxy]
+    if not mine or outcome.how != "left":
+        return bool(mine) and outcome.how == "cut"
+    return slot.ended < slot.begun or any(
+        kill.since - _JUST_BEFORE < outcome.ended < kill.until + _JUST_AFTER for kill in mine
+    )
 
 
 def _rows(database: Path, verdict: Verdict) -> dict[int, Row]:
