@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.table import Table
 
-from launcher.accounts_session import with_accounts
 from launcher.options import DatabaseUrl
-from launcher.told import fail, settings_with, told
-from proxy.accounts.account import ACCOUNT_ID, Name
-from proxy.accounts.accounts import Accounts
-from proxy.accounts.api_key import ApiKey
-from proxy.accounts.directory import LOCAL
-from proxy.accounts.plans import DEFAULT, UnknownPlan
+from launcher.told import settings_with, told
 
 keys_app = typer.Typer(
     help="The keys that clients send as `Authorization: Bearer forii_sk_...`. The commands work on the database: "
@@ -47,50 +37,22 @@ def create_key(
     An account that is not there yet is made. From the first key on, a server on loopback asks everybody for one.
     For example: forii keys create laptop --account alice --plan free
     """
+    from launcher.keys import create
+
     with told():
-        settings = settings_with(database=database)
-        account_id = account or LOCAL
-        if re.fullmatch(ACCOUNT_ID, account_id) is None:
-            fail("--account: 1 to 64 letters, digits, dots, hyphens and underscores")
-        try:
-            name = TypeAdapter[str](Name).validate_python(name)
-        except ValidationError:
-            fail("the name: 1 to 100 characters, no control characters")
-
-        async def work(accounts: Accounts) -> tuple[ApiKey, str]:
-            await _make_account(accounts, account_id, plan)
-            return await accounts.keys.create(account_id, name)
-
-        try:
-            key, secret = with_accounts(settings, work)
-        except UnknownPlan as error:
-            fail(f"--plan: {error}; plans are tables of forii.toml, [plans.NAME]")
+        key, secret = create(settings_with(database=database), name, account, plan)
     typer.echo(secret)
-    typer.secho(f"{key.id} of the account {account_id}; the key is not shown again", dim=True, err=True)
+    typer.secho(f"{key.id} of the account {key.account}; the key is not shown again", dim=True, err=True)
 
 
 @keys_app.command("list")
 def list_keys(account: Account = None, database: DatabaseUrl = None) -> None:
     """List the keys, those of one account or all, without their secrets; revoked ones too. Times are UTC."""
+    from launcher.keys import table
+
     with told():
-        settings = settings_with(database=database)
-
-        async def work(accounts: Accounts) -> list[ApiKey]:
-            return await accounts.keys.list(account)
-
-        table = Table("id", "account", "name", "key", "created", "last used", "status", box=None)
-        for key in with_accounts(settings, work):
-            shown = (
-                key.id,
-                key.account,
-                key.name,
-                key.masked,
-                _time(key.created),
-                _time(key.last_used),
-                key.status,
-            )
-            table.add_row(*shown)
-        Console(width=None if sys.stdout.isatty() else 240, markup=False).print(table)
+        shown = table(settings_with(database=database), account)
+    Console(width=None if sys.stdout.isatty() else 240, markup=False).print(shown)
 
 
 @keys_app.command("revoke")
@@ -99,25 +61,8 @@ def revoke_key(
     database: DatabaseUrl = None,
 ) -> None:
     """Revoke a key for good. A server that runs stops taking it within a second, and ends its running requests."""
+    from launcher.keys import revoke
+
     with told():
-        settings = settings_with(database=database)
-
-        async def work(accounts: Accounts) -> ApiKey | None:
-            return await accounts.keys.revoke(key_id)
-
-        key = with_accounts(settings, work)
-        if key is None:
-            fail(f"there is no key of the id {key_id!r}; see `forii keys list`")
-        typer.echo(f"{key.id} ({key.name}) of the account {key.account} is revoked")
-
-
-async def _make_account(accounts: Accounts, account_id: str, plan: str | None) -> None:
-    """The account is there, on the plan if one is given. Raises UnknownPlan."""
-    wanted = accounts.plans.check(plan or DEFAULT)
-    made = await accounts.accounts.create(account_id, account_id, "", wanted)
-    if made is None and plan is not None:
-        await accounts.accounts.change_plan(account_id, wanted)
-
-
-def _time(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+        key = revoke(settings_with(database=database), key_id)
+    typer.echo(f"{key.id} ({key.name}) of the account {key.account} is revoked")

@@ -10,7 +10,6 @@ from rich.table import Table
 from build_engines.recipe import PriceSection
 from launcher.options import Cache
 from launcher.told import settings_with, told
-from proxy.accounts.money import plain
 
 
 def list_models(cache: Cache = None) -> None:
@@ -39,4 +38,6 @@ def list_models(cache: Cache = None) -> None:
 
 
 def _prices(price: PriceSection) -> tuple[str, str]:
+    from proxy.accounts.money import plain
+
     return plain(price.prompt), plain(price.completion)

@@ -46,6 +46,7 @@ _PREFIXES = ("/inference/v1", "/v1")
 _EXPOSED = (
     "x-request-id",
     "x-forii-model",
+    "x-forii-next-cursor",
     "x-forii-prompt-tokens",
     "x-forii-completion-tokens",
     "x-forii-cached-tokens",
@@ -150,7 +151,7 @@ def _middleware(settings: Settings, drain: Drain, accounts: Accounts) -> list[Mi
         cors = Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=("GET", "POST", "DELETE"),
             allow_headers=("*",),
             expose_headers=_EXPOSED,
         )

@@ -18,7 +18,6 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from .accounts.database_url import database_url
 from .accounts.plan import Plan
 
 # As browsers send it: no path, no slash at the end.
@@ -37,6 +36,9 @@ def _address(text: str) -> str:
 
 
 def _database(url: SecretStr) -> SecretStr:
+    # Not before one is set: it imports the whole of SQLAlchemy.
+    from .accounts.database_url import database_url
+
     database_url(url.get_secret_value())
     return url
 

@@ -38,12 +38,15 @@ class PostgresServer:
         self._group = None if user is None else user.pw_gid
         # Not below the test's folder, which only its own user may enter.
         self.folder = Path(tempfile.mkdtemp(prefix="forii-postgres-"))
-        if user is not None:
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
         self._data = self.folder / "data"
-        self._run("initdb", "-D", str(self._data), "-U", "forii", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        self.port = _free_port()
-        self.start()
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._make(user)
+            self.port = _free_port()
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
 
     def database_url(self, name: str) -> str:
         return f"postgresql://forii@127.0.0.1:{self.port}/{name}"
@@ -58,7 +61,7 @@ class PostgresServer:
         """On the same port as before, with what it held before."""
         log = (self.folder / "log.txt").open("ab")
         with log:
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 [
                     *(str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)),
                     *("-h", "127.0.0.1", "-k", str(self.folder), "-c", "fsync=off"),
@@ -69,16 +72,17 @@ class PostgresServer:
                 user=self._user,
                 group=self._group,
             )
-        self._wait()
+        self._wait(process)
 
     def stop(self) -> None:
         """At once, as if it had been cut off: connections are closed, transactions lost."""
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(20)
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(20)
+            self._process = None
 
     def remove(self) -> None:
-        if self._process.poll() is None:
-            self.stop()
+        self.stop()
         shutil.rmtree(self.folder)
 
     @contextlib.contextmanager
@@ -90,12 +94,17 @@ class PostgresServer:
         finally:
             self.start()
 
-    def _wait(self) -> None:
+    def _make(self, user: pwd.struct_passwd | None) -> None:
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self._run("initdb", "-D", str(self._data), "-U", "forii", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         ready = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, check=False).returncode != 0:
             log = (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")
-            assert self._process.poll() is None, f"PostgreSQL ended:\n{log}"
+            assert process.poll() is None, f"PostgreSQL ended:\n{log}"
             assert time.monotonic() < deadline, f"PostgreSQL does not start:\n{log}"
             time.sleep(0.02)
 

@@ -1,7 +1,8 @@
 """A key: made once, shown once, and known from then on by its hash.
 
 A key has 256 bits of a cryptographic random generator, so a plain SHA-256 of it tells nobody what it is: there is
-no shorter list to try. Slow hashes are for passwords, which people choose.
+no shorter list to try. Slow hashes are for passwords, which people choose. A key is found by its hash: how long
+that takes may tell something of the hash of a guess, which tells nothing of any key.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 FRESH_SECONDS = 1.0
 WATCH_SECONDS = 0.5
 GRACE_SECONDS = 300.0
-# How long a request with a key that is known waits for a database that may be away.
+# How long a request waits for a database that may be away, with a key that is known and with another one.
 _PATIENCE_SECONDS = 0.5
+_LONGEST_SECONDS = 5.0
 # How long nobody asks a database again that did not answer.
 _PAUSE_SECONDS = 1.0
 _MOST_KNOWN = 10_000
@@ -65,18 +66,18 @@ class Known:
         assert task is not None
         self._running[task] = scope
         if self._ended:
-            self.end()
+            _cut_off(task, scope)
         try:
             yield
         finally:
             del self._running[task]
 
     def end(self) -> None:
-        """Cuts off what runs, and what is about to."""
+        """Cuts off what runs, but for the request that asked for it, and what is about to."""
         self._ended = True
         for task, scope in self._running.items():
-            scope[_ENDED] = AuthenticationFailed("The API key was revoked; send another one.")
-            task.cancel()
+            if task is not asyncio.current_task():
+                _cut_off(task, scope)
 
 
 class Authorizer:
@@ -156,7 +157,7 @@ class Authorizer:
         if task is None:
             task = self._looking[name] = asyncio.ensure_future(self._ask(name))
             task.add_done_callback(lambda done: self._looked(name, done))
-        await asyncio.wait({task}, timeout=None if spare is None else _PATIENCE_SECONDS)
+        await asyncio.wait({task}, timeout=_LONGEST_SECONDS if spare is None else _PATIENCE_SECONDS)
         if not task.done() or isinstance(task.exception(), DatabaseAway):
             self._away_until = self._clock() + _PAUSE_SECONDS
             return _instead(spare)
@@ -201,14 +202,19 @@ class Authorizer:
         if now < self._away_until:
             return _instead(anybody if self._is_usable(anybody) else None) is anybody
         try:
-            if await self._directory.has_keys():
+            if await asyncio.wait_for(self._directory.has_keys(), _LONGEST_SECONDS):
                 self.close_door()
                 return False
-        except DatabaseAway:
+        except (DatabaseAway, asyncio.TimeoutError):
             self._away_until = self._clock() + _PAUSE_SECONDS
             return _instead(anybody if self._is_usable(anybody) else None) is anybody
         anybody.checked = now
         return True
+
+
+def _cut_off(task: asyncio.Task[object], scope: Scope) -> None:
+    scope[_ENDED] = AuthenticationFailed("The API key was revoked; send another one.")
+    task.cancel()
 
 
 def _instead(spare: Known | None) -> Known:

@@ -25,8 +25,11 @@ def connect(url: URL) -> AsyncEngine:
 
 
 def connect_sqlite(url: URL) -> Engine:
-    """For a thread. The file's folder is made if need be, for its owner alone."""
-    Path(url.database or "").absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """For a thread. The file and its folder are made if need be, for their owner alone."""
+    path = Path(url.database or "").absolute()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What SQLite lays beside it has the file's own mode.
+    path.touch(mode=0o600)
     engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": _CONNECT_SECONDS})
     event.listen(engine, "connect", _set_up_sqlite)
     return engine

@@ -8,10 +8,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, text
 
 from ..settings import NotServable
@@ -57,6 +53,12 @@ async def _migrate_postgresql(url: URL) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # Here in the thread: they take a while.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -71,6 +71,10 @@ def test_a_misspelt_key_in_the_file_is_an_error(tmp_path: Path) -> None:
         ("DRAIN_SECONDS", "-1"),
         ("CORS_ORIGINS", '["https://app.example/"]'),
         ("MODEL", "[]"),
+        ("ADMIN_TOKEN", "too short"),
+        ("DATABASE", "mysql://host/forii"),
+        ("USAGE_PERSONAL_DAYS", "0"),
+        ("PLANS", '{"free": {"request_per_minute": 1}}'),
         ("MODEL", "[not JSON"),
     ],
 )
@@ -82,9 +86,14 @@ def test_a_bad_value_is_an_error_that_names_the_setting(
         Settings()
 
 
-def test_the_key_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORII_API_KEY", "forii_sk_secret")
-    assert "forii_sk_secret" not in repr(Settings())
+    monkeypatch.setenv("FORII_ADMIN_TOKEN", "a-secret-admin-token")
+    monkeypatch.setenv("FORII_DATABASE", "postgresql://forii:hunter2@host/forii")
+    settings = Settings()
+    for secret in ("forii_sk_secret", "a-secret-admin-token", "hunter2"):
+        assert secret not in repr(settings)
+    assert "hunter2" in settings.database_url
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])

@@ -108,6 +108,9 @@ def test_from_the_first_key_to_its_end(accounts: Accounts) -> None:
     first = accounts.create("first")
     until(False, accounts, "none")
     assert accounts.answers(first)
+    with pytest.raises(subprocess.CalledProcessError) as chatted:
+        accounts.forii("chat", "--base-url", server.base_url)
+    assert "set FORII_API_KEY" in chatted.value.stderr
     second = accounts.create("second", "--account", "team")
 
     with accounts.client(first) as client, accounts.client(second) as other:

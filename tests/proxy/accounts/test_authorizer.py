@@ -199,6 +199,16 @@ async def test_known_keys_do_not_wait_for_a_database_that_does_not_answer(
     assert await asyncio.wait_for(authorizer.authorize(secret), 10) is known
 
 
+async def test_others_do_not_wait_for_ever_either(
+    authorizer: Authorizer, directory: Counted, keys: KeyRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    _, secret = await keys.create("local", "laptop")
+    directory.silent = True
+    with pytest.raises(DatabaseAway):
+        await authorizer.authorize(secret)
+
+
 async def test_the_operators_key_needs_no_database(opened: Database, clock: Clock) -> None:
     directory = Counted(opened, OPERATORS)
     directory.away = True
@@ -254,6 +264,24 @@ async def test_whether_there_is_a_key_must_have_been_known_while_the_database_is
     clock.now += GRACE_SECONDS
     with pytest.raises(DatabaseAway):
         await authorizer.authorize("")
+
+
+async def test_a_silent_database_holds_up_nobody_who_was_let_in_without_a_key(
+    opened: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = Counted(opened, may_be_open=True)
+    directory.silent = True
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    with pytest.raises(DatabaseAway):
+        await Authorizer(directory, clock).authorize("")
+    directory.silent = False
+    monkeypatch.undo()
+    authorizer = Authorizer(directory, clock)
+    await authorizer.authorize("")
+    directory.silent = True
+    monkeypatch.setattr("proxy.accounts.authorizer._LONGEST_SECONDS", 0.05)
+    clock.now += 2
+    assert (await authorizer.authorize("")).caller.key == ""
 
 
 async def test_wrong_keys_are_not_remembered_and_known_ones_are_not_too_many(

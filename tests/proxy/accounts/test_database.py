@@ -54,7 +54,7 @@ async def test_the_first_transaction_makes_the_tables(new_database: str) -> None
         await database.close()
 
 
-async def test_the_folder_of_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+async def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "state" / "forii.db"
     database = Database(database_url(f"sqlite:///{path}"))
     assert database.is_new
@@ -63,6 +63,7 @@ async def test_the_folder_of_a_new_file_is_its_owners_alone(tmp_path: Path) -> N
     await database.close()
     assert not database.is_new
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_several_processes_that_start_at_once_migrate_once(new_database: str) -> None:

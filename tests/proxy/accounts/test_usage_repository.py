@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from proxy.accounts.database import Database
+from proxy.accounts.database_url import database_url
 from proxy.accounts.tables import usage
 from proxy.accounts.usage_repository import LONGEST_USER, UsageRepository
 from tests.proxy.accounts.records import NOON, record
@@ -68,6 +70,22 @@ async def test_what_was_spent_is_exact(costs: list[str], opened: Database) -> No
     await repository.insert([record(cost=Decimal(cost)) for cost in costs])
     await repository.insert([record(account="bob", cost=Decimal(1000))])
     assert await repository.spent("alice") == sum(map(Decimal, costs))
+
+
+async def test_several_write_at_once_and_nothing_is_lost(opened: Database, database: str) -> None:
+    """As proxies and commands on one database do; of some records two have a copy."""
+    others = [Database(database_url(database)) for _ in range(3)]
+    records = [record() for _ in range(240)]
+
+    async def write(number: int, one: Database) -> None:
+        for start in range(number * 40, number * 40 + 120, 20):
+            await UsageRepository(one).insert(records[start : start + 20])
+            await UsageRepository(one).spent("alice")
+
+    await asyncio.gather(*(write(number, one) for number, one in enumerate([opened, *others])))
+    for one in others:
+        await one.close()
+    assert await UsageRepository(opened).spent("alice") == 240 * record().cost
 
 
 async def test_what_no_database_can_hold_does_not_keep_others_out(opened: Database) -> None:

@@ -100,6 +100,13 @@ async def test_a_key_is_shown_once_works_and_is_revoked_at_once(client: httpx2.A
     assert (await client.delete(f"/v1/accounts/alice/apiKeys/{key_id}")).status_code == 200
 
 
+async def test_a_key_can_revoke_itself(client: httpx2.AsyncClient) -> None:
+    key_id, secret = await make_key(client, "local")
+    deleted = await client.delete(f"/v1/accounts/local/apiKeys/{key_id}", headers=bearer(secret))
+    assert (deleted.status_code, deleted.json()["status"]) == (200, "revoked")
+    assert (await client.get("/v1/accounts/local", headers=bearer(secret))).status_code == 401
+
+
 async def test_an_account_sees_itself_and_no_other(client: httpx2.AsyncClient) -> None:
     await make_account(client, "alice")
     await make_account(client, "bob")
