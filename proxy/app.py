@@ -18,7 +18,6 @@ from .accounts.accounts import Accounts
 from .accounts.limiter import Limiter
 from .accounts.metering import Metering
 from .accounts.quotas import Quotas
-from .accounts.redis_limits import RedisLimits
 from .admission import Admission
 from .authentication import Authentication
 from .drain import Drain, DrainGate
@@ -127,6 +126,9 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
 def _limiter(settings: Settings, metrics: Metrics) -> Limiter:
     if settings.redis is None:
         return Limiter(metrics)
+    # Not above: most proxies have no Redis, and its library takes a while.
+    from .accounts.redis_limits import RedisLimits
+
     try:
         return Limiter(metrics, RedisLimits(settings.redis.get_secret_value()))
     except ValueError:

@@ -21,10 +21,9 @@ from typing import TypeVar
 from ..errors import RateLimited
 from ..metrics import Metrics
 from .caller import Caller
-from .limits import Charge, LimitName, LimitsAway, LimitStore, Standing, reset
+from .limits import Charge, LimitName, LimitsAway, LimitStore, SharedLimits, Standing, reset
 from .memory_limits import MemoryLimits
 from .plan import Plan
-from .redis_limits import RedisLimits
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Limiter:
     Belongs to one event loop."""
 
     def __init__(
-        self, metrics: Metrics, shared: RedisLimits | None = None, clock: Callable[[], float] = time.time
+        self, metrics: Metrics, shared: SharedLimits | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self._metrics = metrics
         self._own = MemoryLimits()
@@ -182,7 +181,7 @@ class Limiter:
                 self._fall_back(self._shared, error)
                 return None
 
-    def _fall_back(self, shared: RedisLimits, error: LimitsAway) -> None:
+    def _fall_back(self, shared: SharedLimits, error: LimitsAway) -> None:
         if self._away:
             return
         logger.warning("limits: Redis does not answer, this process goes on by itself: %s", error)
@@ -190,7 +189,7 @@ class Limiter:
         self._metrics.limits_degraded.set(1)
         self._probe = asyncio.ensure_future(self._heal(shared))
 
-    async def _heal(self, shared: RedisLimits) -> None:
+    async def _heal(self, shared: SharedLimits) -> None:
         while self._away:
             await asyncio.sleep(_PROBE_SECONDS)
             with contextlib.suppress(LimitsAway):

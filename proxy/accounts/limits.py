@@ -69,6 +69,16 @@ class LimitStore(Protocol):
     async def release(self, caller: Caller, lease: str) -> None: ...
 
 
+class SharedLimits(LimitStore, Protocol):
+    """A LimitStore that is somewhere else."""
+
+    async def ping(self) -> None:
+        """Raises LimitsAway."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 def reset(now: float) -> int:
     """Unix seconds of the next minute."""
     return (int(now) // MINUTE + 1) * MINUTE
