@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from proxy.generation import Generation, Tokens
+from tests.postgres_server import PostgresServer
 from tests.proxy import chat
 from tests.proxy.routes.test_accounts import ADMIN, bearer, make_account, make_key
 from tests.proxy.routes.test_limits import stay_in_one_minute
@@ -134,3 +135,21 @@ async def test_a_redis_that_goes_away_keeps_nobody_waiting(
         await asyncio.sleep(0.05)
     else:
         raise AssertionError("it does not heal")
+
+
+async def test_usage_while_postgresql_is_away_is_there_when_it_is_back(
+    serve_live: ServeLive, postgres: PostgresServer, admin: httpx2.AsyncClient
+) -> None:
+    live = serve_live(says("abc"), database=postgres.create("away_for_usage"), api_key="of the settings")
+    at(admin, live).headers.update(bearer("of the settings"))
+    assert (await admin.post(chat.URL, json=chat.body())).status_code == 200
+    with postgres.away():
+        answers = [await admin.post(chat.URL, json=chat.body()) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200] * 4
+    params = {"start": "2020-01-01", "end": "2099-12-31"}
+    for _ in range(400):
+        answer = await admin.get("/v1/accounts/local/usage", params=params)
+        if answer.status_code == 200 and sum(row["completion_tokens"] for row in answer.json()["data"]) >= 15:
+            break
+        await asyncio.sleep(0.05)
+    assert [row["completion_tokens"] for row in answer.json()["data"]] == [15]
