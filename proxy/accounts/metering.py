@@ -48,7 +48,7 @@ class Metering:
         self._metrics = metrics
         self._recorder = Recorder(store, metrics, quotas.written)
         self._running: dict[str, Meter] = {}
-        self._marked: list[Meter] = []
+        self._marked: dict[str, Meter] = {}
         self._ended: list[UsageRecord] = []
         self._news = asyncio.Event()
         self._closing = self._following = False
@@ -67,7 +67,7 @@ class Metering:
         recorded; a journal that does not take it in time keeps nobody waiting for longer."""
         meter.seal(status, usage)
         self._charge(meter)
-        self._marked.append(meter)
+        self._marked[meter.id] = meter
         await self.noted()
 
     async def noted(self) -> None:
@@ -82,6 +82,8 @@ class Metering:
         """The request is over, begun or not. status: as of ``Meter.record``."""
         if self._running.pop(meter.id, None) is None:
             return
+        # Its record says it all.
+        self._marked.pop(meter.id, None)
         record = meter.record(status)
         self._charge(meter, record)
         if len(self._ended) >= _MOST_ENDED:
@@ -119,7 +121,10 @@ class Metering:
         await self._quotas.close()
         if self._journal is not None:
             closing = partial(self._journal.close, empty=empty)
-            await asyncio.get_running_loop().run_in_executor(self._thread, closing)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, closing)
+            except OSError:
+                logger.exception("the usage journal cannot be closed as it should")
         self._thread.shutdown(wait=False)
 
     def _charge(self, meter: Meter, record: UsageRecord | None = None) -> None:
@@ -139,10 +144,9 @@ class Metering:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            running = list(self._running.values())
-            self._marked.extend(running)
+            self._marked |= self._running
             self._news.set()
-            for meter in running:
+            for meter in list(self._running.values()):
                 self._charge(meter)
             try:
                 await self._limiter.settle()
@@ -151,7 +155,7 @@ class Metering:
 
     async def _write(self) -> None:
         records, self._ended = self._ended, []
-        marked, self._marked = self._marked, []
+        marked, self._marked = tuple(self._marked.values()), {}
         waited, self._next_write = self._next_write, None
         segment: Segment | None = None
         if self._folder is not None:
