@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test test-gpu check bench maskbench maskbench-engine clean help
+.PHONY: serve test test-gpu check bench meterbench maskbench maskbench-engine clean help
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +29,9 @@ check: .venv/dev.done  ## Lint, types, import rules, sizes
 
 bench: .venv/serve.done  ## What the proxy costs per token and per request; writes benchmarks/results.md
 	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks
+
+meterbench: .venv/dev.done  ## Whether the usage records are right: clients that leave, SIGKILLs, a database away; ARGS="--requests N"
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.metering $(ARGS)
 
 maskbench: .venv/dev.done  ## How right the grammars of real JSON Schemas are; SCHEMAS=DIR, ARGS="--only NAME --jobs N"
 	@$(BIN)/python -m benchmarks.maskbench $(SCHEMAS) $(ARGS)

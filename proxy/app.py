@@ -15,6 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .accounts.accounts import Accounts
+from .accounts.limiter import Limiter
+from .accounts.metering import Metering
+from .accounts.quotas import Quotas
 from .admission import Admission
 from .authentication import Authentication
 from .drain import Drain, DrainGate
@@ -50,6 +53,9 @@ _EXPOSED = (
     "x-forii-ttft-ms",
     "x-forii-total-ms",
     "x-forii-ignored-params",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset",
     "retry-after",
 )
 
@@ -82,12 +88,16 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     schemas = Schemas(settings, pool)
     accounts = Accounts(settings)
     catalog = load_catalog(settings.models, pool)
-    services = Services(settings, catalog, engine, metrics, pool, admission, schemas, accounts)
+    limiter, quotas = _limiter(settings, metrics), Quotas(accounts.usage)
+    metering = Metering(accounts.usage, settings.journal_folder, limiter, quotas, metrics)
+    services = Services(
+        settings, catalog, engine, metrics, pool, admission, schemas, accounts, limiter, quotas, metering
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.ensure_future(schemas.warm())
-        async with accounts.looked_after():
+        async with accounts.looked_after(), metering.looked_after():
             yield
         warming.cancel()
         schemas.close()
@@ -111,6 +121,19 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     app.add_exception_handler(ForiiError, _forii_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
+
+
+def _limiter(settings: Settings, metrics: Metrics) -> Limiter:
+    if settings.redis is None:
+        return Limiter(metrics)
+    # Not above: most proxies have no Redis, and its library takes a while.
+    from .accounts.redis_limits import RedisLimits
+
+    try:
+        return Limiter(metrics, RedisLimits(settings.redis.get_secret_value()))
+    except ValueError:
+        # Without its message, which may repeat a password.
+        raise NotServable("redis cannot be read: write redis://[USER:PASSWORD@]HOST:PORT/NUMBER") from None
 
 
 def _middleware(settings: Settings, drain: Drain, accounts: Accounts) -> list[Middleware]:

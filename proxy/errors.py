@@ -16,6 +16,8 @@
     |  |- RequestTooLarge          413                        request_too_large
     |  `- UnsupportedMediaType     415                        unsupported_media_type
     |- AuthenticationFailed        401 authentication_error   invalid_api_key
+    |- InsufficientQuota           402 insufficient_quota     insufficient_quota
+    |- RateLimited                 429 rate_limit_error       rate_limit_exceeded Retry-After
     |- Overloaded                  429 rate_limit_error       overloaded          Retry-After
     |- EngineFailed                502 server_error           engine_error
     |  `- GuideRefused                                        engine_error
@@ -112,6 +114,29 @@ class AuthenticationFailed(ForiiError):
     type = "authentication_error"
     code = "invalid_api_key"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class InsufficientQuota(ForiiError):
+    status = 402
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+
+class RateLimited(ForiiError):
+    """retry_after: seconds after which the limit leaves room again. hopeless: it never will for this request,
+    which the official clients then do not send again by themselves."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(
+        self, message: str, param: str | None = None, *, retry_after: int = 1, hopeless: bool = False
+    ) -> None:
+        super().__init__(message, param)
+        headers = {"Retry-After": str(retry_after)}
+        self.headers = MappingProxyType({**headers, "x-should-retry": "false"} if hopeless else headers)
 
 
 class Overloaded(ForiiError):

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .accounts.accounts import Accounts
+from .accounts.limiter import Limiter
+from .accounts.metering import Metering
+from .accounts.quotas import Quotas
 from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
@@ -26,3 +29,6 @@ class Services:
     admission: Admission
     schemas: Schemas
     accounts: Accounts
+    limiter: Limiter
+    quotas: Quotas
+    metering: Metering

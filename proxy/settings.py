@@ -43,6 +43,12 @@ def _database(url: SecretStr) -> SecretStr:
     return url
 
 
+def _redis(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be redis://[USER:PASSWORD@]HOST:PORT/NUMBER; rediss:// for TLS")
+    return url
+
+
 def _one_or_more(value: object) -> object:
     """One text, or several as a list, which is written as JSON in the environment."""
     if not isinstance(value, str):
@@ -73,10 +79,14 @@ class Settings(BaseSettings):
     answer that breaks its schema is generated again. max_running: sequences in the engine at once, per model.
     max_waiting: requests that may wait for it, per model. request_timeout_seconds: how long a request may take,
     waiting included. drain_seconds: how long answers may still run after a SIGTERM. cors_origins: whose pages'
-    scripts may use the API, ``*`` for everybody's. tls_certificate, tls_key: PEM files; with them the proxy
-    speaks HTTPS."""
+    scripts may use the API, ``*`` for everybody's. redis: where several proxies keep the counts of limits; by
+    default each keeps its own. journal: the folder for usage that is not in the database yet, on a local disk; by
+    default in state. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
-    model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
+    # Inputs may be secrets.
+    model_config = SettingsConfigDict(
+        env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -106,6 +116,8 @@ class Settings(BaseSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     cors_origins: tuple[Origin, ...] = ()
+    redis: Annotated[SecretStr, AfterValidator(_redis)] | None = None
+    journal: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -126,6 +138,10 @@ class Settings(BaseSettings):
         if self.database is not None:
             return self.database.get_secret_value()
         return f"sqlite:///{self.state.absolute() / 'forii.db'}"
+
+    @property
+    def journal_folder(self) -> Path:
+        return self.journal or self.state.absolute() / "journal"
 
     def check_servable(self) -> None:
         """Raises NotServable for half a TLS. Whether there is a key, where one is needed, the database says."""

@@ -23,7 +23,8 @@ from proxy.accounts.database_url import database_url
 from proxy.accounts.migration import migrate
 from tests.deployed import DEPLOYED
 from tests.postgres_server import PostgresServer, postgres_programs
-from tests.program import lack
+from tests.program import lack, need
+from tests.redis_server import RedisServer
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
@@ -98,6 +99,34 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis, for tests that leave it alone."""
+    need("redis-server")
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """One to be broken."""
+    need("redis-server")
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def limit_url(request: pytest.FixtureRequest) -> str | None:
+    """Of the Redis that limits are counted in; None is the process's own memory. Each in turn."""
+    if request.param == "memory":
+        return None
+    server: RedisServer = request.getfixturevalue("redis_server")
+    server.empty()
+    return server.url
 
 
 @pytest.fixture(scope="session")

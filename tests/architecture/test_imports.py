@@ -41,6 +41,7 @@ LIBRARIES = {
     "jsonschema_rs": ("proxy.grammar",),
     "sqlalchemy": ("proxy.accounts",),
     "alembic": ("proxy.accounts",),
+    "redis": ("proxy.accounts.redis_limits",),
     "torch": (),
 }
 

@@ -113,3 +113,23 @@ async def test_at_any_other_address_nobody_gets_in_without_a_key(host: str, serv
 def test_without_an_engine_the_settings_must_name_a_triton(byte_build: Path) -> None:
     with pytest.raises(NotServable, match="FORII_TRITON"):
         create_app(Settings(models=(byte_build,)))
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:6379", "http://hidden@host", "hidden"])
+def test_a_redis_is_a_url_of_its_kind_and_never_printed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORII_REDIS", url)
+    with pytest.raises(ValidationError, match="redis://") as caught:
+        Settings()
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_redis_that_cannot_be_read_is_told_without_its_password(byte_build: Path) -> None:
+    settings = Settings.model_validate({"models": (byte_build,), "redis": "redis://:hidden@host:port/0"})
+    with pytest.raises(NotServable, match="redis") as caught:
+        create_app(settings, ScriptedEngine(echo))
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_journal_is_in_the_state_unless_it_is_set(tmp_path: Path) -> None:
+    assert Settings(state=tmp_path).journal_folder == tmp_path / "journal"
+    assert Settings(state=tmp_path, journal=tmp_path / "other").journal_folder == tmp_path / "other"

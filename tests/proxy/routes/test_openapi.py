@@ -14,7 +14,7 @@ from tests.proxy import chat
 from tests.proxy.scripts import says
 from tests.proxy.served import Serve
 
-STATUSES = {"200", "400", "401", "404", "413", "415", "429", "502", "503", "504"}
+STATUSES = {"200", "400", "401", "402", "404", "413", "415", "429", "502", "503", "504"}
 
 
 async def test_it_lists_the_routes_that_there_are(serve: Serve) -> None:
