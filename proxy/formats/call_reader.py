@@ -51,8 +51,9 @@ class CallReader:
         """How far the text was read, and what it means."""
         position = start
         while position < len(text) and not self.ended and not self.broken:
-            begin, position = position, self._state(text, position)
-            if self._hiding:
+            begin, hiding = position, self._hiding
+            position = self._state(text, position)
+            if hiding and self._hiding:
                 self._read.append(text[begin:position])
         events, self._events = self._events, []
         return position, events

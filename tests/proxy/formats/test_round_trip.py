@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from proxy.calls import Call, write_calls
 from proxy.events import Content, Done, Event, Reasoning, ToolArguments, ToolStart
-from proxy.formats.parser import FORMATS, REASONING, find_format
+from proxy.formats.parser import FORMATS, find_format
+from proxy.formats.reasoning import REASONING
 from proxy.tools import Tool
 from tests.proxy.formats.samples import SAMPLES, Sample, name_of, read
 

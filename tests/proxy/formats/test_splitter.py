@@ -37,7 +37,8 @@ def split(pieces: list[str], strings: list[str]) -> list[str]:
 
 @given(text=texts, strings=markers)
 def test_it_cuts_as_looking_at_all_of_it_does(text: str, strings: list[str]) -> None:
-    parts, rest = [], text
+    parts: list[str] = []
+    rest = text
     while found := first(rest, strings):
         parts += found[:2]
         rest = found[2]
