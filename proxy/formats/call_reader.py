@@ -11,7 +11,7 @@ from ..tools import Tool
 from .expected import Expected
 from .json_end import JsonEnd
 from .parameters import ParameterReader
-from .splitter import Markers, Splitter
+from .splitter import Splitter, markers
 
 _NAME = re.compile(r"[A-Za-z0-9_-]*")
 
@@ -29,7 +29,7 @@ class CallReader:
         self._tools = tools
         self._state: Callable[[str, int], int] = self._before_name
         self._expected = Expected(syntax.first + syntax.before_name)
-        self._splitter = Splitter(Markers((syntax.after_name,)))
+        self._splitter = Splitter(markers(syntax.after_name))
         self._json = JsonEnd()
         self._parameters: ParameterReader | None = None
         self._name = ""
@@ -92,7 +92,7 @@ class CallReader:
         if self._expected.found == self._syntax.after_name:
             self._expect_arguments()
         elif self._expected.found:
-            self._splitter = Splitter(Markers((self._syntax.after_name,)))
+            self._splitter = Splitter(markers(self._syntax.after_name))
             self._state = self._id
         return end
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..syntax import CallSyntax, ParameterSyntax
 from .expected import Expected
 from .json_end import JsonEnd
-from .splitter import Markers, Splitter
+from .splitter import Splitter, markers
 
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null"}
 
@@ -31,9 +31,8 @@ class ParameterReader:
         self._more = parameters.after_value + parameters.before_name
         self._last = parameters.after_value + line
         self._rest = calls.after_call[len(line) :]
-        self._ends = Markers((self._more, self._last))
-        names = (parameters.after_name, parameters.after_name.replace("\n", "") or parameters.after_name)
-        self._name_ends = Markers(names if not parameters.after_name.endswith("\n") else names[:1])
+        self._ends = markers(self._more, self._last)
+        self._name_ends = markers(*_name_ends(parameters.after_name))
         self._expected = Expected(parameters.before_name, calls.after_call)
         self._splitter = Splitter(self._ends)
         self._held: list[str] = []
@@ -131,6 +130,11 @@ class ParameterReader:
 
     def _close(self) -> None:
         self._out.append("}" if self._count else "{}")
+
+
+def _name_ends(after_name: str) -> tuple[str, ...]:
+    """What ends a parameter's name; newlines inside of it may be missing."""
+    return after_name, after_name.rstrip("\n").replace("\n", "") + after_name[len(after_name.rstrip("\n")) :]
 
 
 def _json_of(written: str) -> str:
