@@ -28,10 +28,10 @@ class ParameterReader:
         self._texts = texts
         # What closes a call may be several lines; the first of them tells that it ends.
         line = calls.after_call.split("\n")[0]
-        self._more = parameters.after_value + parameters.before_name
-        self._last = parameters.after_value + line
         self._rest = calls.after_call[len(line) :]
-        self._ends = markers(self._more, self._last)
+        values = (parameters.after_value, parameters.after_value.rstrip("\n"))
+        followers = (parameters.before_name, line)
+        self._ends = markers(*(value + follower for value in values for follower in followers))
         self._name_ends = markers(*_name_ends(parameters.after_name))
         self._expected = Expected(parameters.before_name, calls.after_call)
         self._splitter = Splitter(self._ends)
@@ -100,7 +100,8 @@ class ParameterReader:
         end, whole = self._json.feed(text, start)
         self._out.append(text[start:end])
         if whole:
-            self._expected = Expected(self._more, self._syntax.after_value + self._calls.after_call)
+            closing = self._syntax.after_value
+            self._expected = Expected(closing + self._syntax.before_name, closing + self._calls.after_call)
             self._state = self._between
         return end
 
@@ -114,7 +115,7 @@ class ParameterReader:
         return cut.end
 
     def _end_value(self, marker: str) -> None:
-        if marker == self._more:
+        if marker.endswith(self._syntax.before_name):
             self._begin()
             return
         self._close()

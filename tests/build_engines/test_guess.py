@@ -29,6 +29,12 @@ FAMILIES = {
     ),
     "qwen3-thinking": (QWEN3 + "{{ '<think>\\n' }} content.split('</think>')", ("<think>",), "hermes", "think"),
     "qwen3-coder": (QWEN3 + "<function=f>\n<parameter=a>", ("<tool_call>",), "qwen3-coder", "none"),
+    "glm-4.5": (
+        "<tool_call>{{ name }}<arg_key></think>{% if enable_thinking is defined and not enable_thinking %}",
+        ("<tool_call>", "<arg_key>"),
+        "glm4",
+        "enable_thinking",
+    ),
     "llama-3.1": (
         'with {"name": function name, "parameters": dictionary}<|eot_id|>{{ "<|python_tag|>" }}',
         ("<|python_tag|>", "<|eot_id|>"),

@@ -11,7 +11,7 @@ from tests.proxy.formats.samples import CALLED, CUT, SAMPLES, STOPPED, F, G, Sam
 
 BY_FORMAT = {sample.format: sample for sample in SAMPLES}
 HERMES, LLAMA, V3, V11 = (BY_FORMAT[name] for name in ("hermes", "llama3", "mistral-v3", "mistral-v11"))
-DEEPSEEK, HARMONY, CODER = (BY_FORMAT[name] for name in ("deepseek-v3", "harmony", "qwen3-coder"))
+DEEPSEEK, HARMONY, CODER, GLM = (BY_FORMAT[name] for name in ("deepseek-v3", "harmony", "qwen3-coder", "glm4"))
 JSON = "<|constrain|>json<|message|>"
 TO_F = "<|channel|>commentary to=functions.f"
 
@@ -43,11 +43,12 @@ def both(sample: Sample, text: str) -> list[Event]:
         (HARMONY, TO_F + ' <|constrain|>json {"a": 1}<|call|>'),
         (HARMONY, TO_F + ' json<|message|>\n{"a": 1}<|end|><|start|>assistant'),
         (HARMONY, '<|channel|>commentary to=f<|message|>{"a": 1}'),
+        (GLM, "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call><tool_call>g</tool_call>"),
         (CODER, "<tool_call><function=f>\n<parameter=a>\n1\n</parameter>\n</function></tool_call>"),
     ],
 )
 def test_it_is_understood(sample: Sample, text: str) -> None:
-    expected = calls(F, G) if '"g"' in text or " g " in text else calls(F)
+    expected = calls(F, G) if '"g"' in text or ">g<" in text or " g " in text else calls(F)
     ending = CUT if text.endswith(HERMES.one[:12]) else CALLED
     assert both(sample, text) == [*expected, ending]
 
