@@ -115,7 +115,7 @@ def _generations(
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
             log_probs=request.log_probs,
-            guide=constraint.guide if constraint else None,
+            guide=constraint.guide("never") if constraint else None,
             top_log_probs=request.top_log_probs,
             logit_bias=request.bias,
         )

@@ -18,6 +18,7 @@ from ..openai.sse import UsageMode
 from ..openai.text_request import TextRequest
 from ..pipeline import Answer, prepare
 from ..prompt.pool import is_long, run
+from ..schemas import Wanted
 from ..services import Services
 from .headers import AnswerHeaders
 
@@ -57,8 +58,8 @@ class Intake:
             metrics.model = model.id
             headers.mark_found(model.id)
             turn = admission.turn(model.id, self._client, request.n)
-            schema = request.answer_schema
-            constraint = await self._services.schemas.constraint(schema, len(self._body)) if schema else None
+            wanted = Wanted(schema=request.answer_schema)
+            constraint = await self._services.schemas.constraint(wanted, len(self._body))
             answer = await prepare(request, model, self._services.engine, metrics, len(self._body), constraint)
         headers.mark_prepared(answer.prompt_tokens, answer.truncated_tokens)
         return Ready(answer, turn, _usage_mode(request))
