@@ -27,7 +27,6 @@ from functools import partial
 from .choice import Choice
 from .constraint import Constraint
 from .engines.base import Engine
-from .errors import InvalidRequest, UnsupportedParameter
 from .events import Done
 from .fitting import Fitted, fit
 from .formats.parser import Start
@@ -59,7 +58,6 @@ async def prepare(
     """The request up to where an engine is needed. size: its bytes; long ones are worked on beside the event loop.
     constraint: what the answer is bound by. Raises what is wrong with the request: nothing is generated before
     everything is known to be right."""
-    _check_logits(request, model)
     fitted = await run(model.prompter.pool, size, partial(fit, request, model))
     shape = CHAT if isinstance(request, ChatRequest) else TEXT
     head = Head(
@@ -74,25 +72,6 @@ async def prepare(
     begin = partial(_begin, request, model, fitted, StopStrings(request.stop or ()))
     samples = [Sample(generation, begin, constraint, engine, metrics) for generation in generations]
     return Answer(head, fitted, model, samples)
-
-
-def _check_logits(request: ChatRequest | TextRequest, model: ServedModel) -> None:
-    """Raises for top log-probs of an engine without logits, for a bias beside a schema where the engine cannot do
-    both, and for biased ids that the model does not have."""
-    if request.top_log_probs and not model.manifest.recipe.engine.logits:
-        field = "top_logprobs" if isinstance(request, ChatRequest) else "logprobs"
-        raise UnsupportedParameter("This model's engine is built without logits; leave it out.", field)
-    if request.bias and request.answer_schema and not model.manifest.recipe.engine.biased_guides:
-        raise UnsupportedParameter(
-            "This model's engine cannot do both 'logit_bias' and 'response_format'; leave one out.", "logit_bias"
-        )
-    last = model.manifest.vocab_size - 1
-    for token in request.bias:
-        if not 0 <= token <= last:
-            raise InvalidRequest(
-                f"'logit_bias' names the token {token}, but this model's ids are 0 to {last}.",
-                f"logit_bias.{token}",
-            )
 
 
 def _generations(
@@ -170,5 +149,6 @@ class Answer:
         return Usage(
             prompt=self.prompt_tokens,
             completion=self.completion_tokens,
+            reasoning=sum(sample.choice.thought_tokens for sample in self._samples),
             cached=min(blocks * self.model.manifest.tokens_per_block, self.prompt_tokens - 1),
         )

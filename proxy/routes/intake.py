@@ -18,6 +18,7 @@ from ..openai.sse import UsageMode
 from ..openai.text_request import TextRequest
 from ..pipeline import Answer, prepare
 from ..prompt.pool import is_long, run
+from ..servable import check_servable
 from ..services import Services
 from .headers import AnswerHeaders
 
@@ -56,6 +57,7 @@ class Intake:
             model = used.enter_context(self._services.catalog.use(request.model))
             metrics.model = model.id
             headers.mark_found(model.id)
+            check_servable(request, model)
             turn = admission.turn(model.id, self._client, request.n)
             schema = request.answer_schema
             constraint = await self._services.schemas.constraint(schema, len(self._body)) if schema else None
