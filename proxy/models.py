@@ -13,7 +13,7 @@ from pathlib import Path
 from build_engines.recipe import Manifest, load_manifest
 
 from .errors import ModelNotFound
-from .formats.parser import FORMATS, Format
+from .formats.parser import Format, UnknownFormat, find_format
 from .prompt.prompt import Prompter
 from .settings import NotServable
 
@@ -112,16 +112,15 @@ def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
     """Raises RecipeError if the folder holds no finished build, UnknownTokenizer if its tokenizer cannot be read,
     NotServable if no parser reads its format."""
     manifest = load_manifest(build)
-    written = manifest.recipe.model.format
-    if written not in FORMATS:
-        raise NotServable(
-            f"{build}: no parser reads the format {written!r}; there are {', '.join(sorted(FORMATS))}"
-        )
+    try:
+        written = find_format(manifest.recipe.model.format, manifest.recipe.model.reasoning)
+    except UnknownFormat as error:
+        raise NotServable(f"{build}: {error}") from error
     return ServedModel(
         build=build,
         manifest=manifest,
         prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
-        format=FORMATS[written],
+        format=written,
         created=int((build / "manifest.json").stat().st_mtime),
     )
 
