@@ -77,6 +77,14 @@ class Choice:
         self.done = bool(events) and isinstance(events[-1], Done)
         return _joined(events)
 
+    def interject(self, text: str) -> list[Event]:
+        """The events of a text that the model did not write but will find in its prompt: of no tokens. What it had
+        written of a character is dropped."""
+        self._detokenizer.finish()
+        if self._log_probs is not None:
+            self._log_probs.skip(len(text))
+        return _joined(self._read(text))
+
     def _text(self, token: int) -> str:
         try:
             return self._detokenizer.feed(token)
@@ -167,6 +175,10 @@ class _LogProbQueue:
     def put(self, entry: LogProb, characters: int) -> None:
         """A token whose text, of so many characters, follows what was written so far."""
         self._waiting.append(replace(entry, offset=self._start + self._written))
+        self._written += characters
+
+    def skip(self, characters: int) -> None:
+        """So many characters are of no token."""
         self._written += characters
 
     def expect(self, content: Content) -> None:

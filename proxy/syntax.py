@@ -10,6 +10,10 @@ and the history is rendered with it, so that the three cannot disagree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What a prompt leaves a sample: inside a thought, free to open one, or past it (or of a family that has none).
+Thinking = Literal["inside", "may", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class ThoughtSyntax:
     closing: str
     before: str = "\n"
     after: str = "\n\n"
+
+    @property
+    def ending(self) -> str:
+        """What ends a thought that is broken off."""
+        return self.before + self.closing + self.after
 
 
 @dataclass(frozen=True, slots=True)
