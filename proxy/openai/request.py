@@ -77,6 +77,11 @@ class ChatRequest(WireRequest):
         """What the answer has to conform to, if anything."""
         return answer_schema(self.response_format)
 
+    @property
+    def effort(self) -> str | None:
+        """How much the model is to think; None leaves it to the model. Source: API contract, section 2."""
+        return "high" if self.reasoning_effort in ("xhigh", "max") else self.reasoning_effort
+
     @cached_property
     def tool_use(self) -> ToolUse | None:
         """The functions that the model may call, if any are given. Raises InvalidRequest for two of one name and
