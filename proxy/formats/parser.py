@@ -14,7 +14,9 @@ from ..events import Event
 from ..generation import FinishReason
 from ..syntax import Syntax
 from ..tools import Tool
+from .channels import ChannelParser
 from .family import Family
+from .marked import MarkedParser
 from .plain import PlainParser
 from .reasoning import REASONING, Reasoning
 from .tools.deepseek_v3 import DEEPSEEK_V3
@@ -89,4 +91,12 @@ def find_format(name: str, reasoning: str = "none") -> Format:
         raise UnknownFormat(f"the format {name!r} does not go together with the reasoning {reasoning!r}")
     markers = tuple(dict.fromkeys((*family.markers, *thought.markers)))
     syntax = Syntax(family.calls, thought.syntax, family.before_text, markers)
-    return Format(syntax, PlainParser, thought)
+    return Format(syntax, _parsers(syntax, family), thought)
+
+
+def _parsers(syntax: Syntax, family: Family) -> Callable[[Start], Parser]:
+    if family.channels:
+        return lambda start: ChannelParser(thinking=start.thinking, tools=start.tools)
+    if syntax.calls is None and syntax.thought is None:
+        return PlainParser
+    return lambda start: MarkedParser(syntax, thinking=start.thinking, tools=start.tools)

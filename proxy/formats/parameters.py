@@ -1,0 +1,149 @@
+"""Arguments that are no JSON, parameter by parameter, in; the JSON text that they mean out, as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from ..syntax import CallSyntax, ParameterSyntax
+from .expected import Expected
+from .json_end import JsonEnd
+from .splitter import Markers, Splitter
+
+_WORDS = {"true": "true", "false": "false", "null": "null", "none": "null"}
+
+
+class ParameterReader:
+    """The arguments of one call and what closes it. texts: the parameters that can only be strings
+    (``Tool.texts``).
+
+    A string's value ends where its closing is followed by another parameter or by the end of the call: the
+    closing alone may be part of it. The values of others are passed on as they are; one that is no JSON (``True``,
+    a word) becomes what it means. done: the call is closed. failed: what came fits nowhere.
+    """
+
+    def __init__(self, calls: CallSyntax, parameters: ParameterSyntax, texts: frozenset[str]) -> None:
+        self._calls = calls
+        self._syntax = parameters
+        self._texts = texts
+        # What closes a call may be several lines; the first of them tells that it ends.
+        line = calls.after_call.split("\n")[0]
+        self._more = parameters.after_value + parameters.before_name
+        self._last = parameters.after_value + line
+        self._rest = calls.after_call[len(line) :]
+        self._ends = Markers((self._more, self._last))
+        names = (parameters.after_name, parameters.after_name.replace("\n", "") or parameters.after_name)
+        self._name_ends = Markers(names if not parameters.after_name.endswith("\n") else names[:1])
+        self._expected = Expected(parameters.before_name, calls.after_call)
+        self._splitter = Splitter(self._ends)
+        self._held: list[str] = []
+        self._json = JsonEnd()
+        self._state: Callable[[str, int], int] = self._between
+        self._out: list[str] = []
+        self._count = 0
+        self.done = False
+        self.failed = False
+
+    def feed(self, text: str, start: int) -> tuple[int, str]:
+        """How far the text was read, and what it adds to the arguments."""
+        position = start
+        while position < len(text) and not self.done and not self.failed:
+            position = self._state(text, position)
+        added, self._out = "".join(self._out), []
+        return position, added
+
+    def _between(self, text: str, start: int) -> int:
+        """Where a parameter may follow, or the end."""
+        end = self._expected.feed(text, start)
+        self.failed = self._expected.failed
+        if found := self._expected.found:
+            if found.endswith(self._calls.after_call):
+                self._close()
+                self.done = True
+            else:
+                self._begin()
+        return end
+
+    def _begin(self) -> None:
+        self._splitter = Splitter(self._name_ends)
+        self._state = self._name
+
+    def _name(self, text: str, start: int) -> int:
+        cut = self._splitter.feed(text, start)
+        self._held.append(cut.text)
+        if cut.marker:
+            name, self._held = "".join(self._held), []
+            self._out.append(f"{', ' if self._count else '{'}{json.dumps(name, ensure_ascii=False)}: ")
+            self._count += 1
+            self._splitter = Splitter(self._ends)
+            if name in self._texts:
+                self._out.append('"')
+                self._state = self._string
+            else:
+                self._state = self._value
+        return cut.end
+
+    def _string(self, text: str, start: int) -> int:
+        cut = self._splitter.feed(text, start)
+        self._out.append(json.dumps(cut.text, ensure_ascii=False)[1:-1])
+        if cut.marker:
+            self._out.append('"')
+            self._end_value(cut.marker)
+        return cut.end
+
+    def _value(self, text: str, start: int) -> int:
+        """A value that is JSON: its first character says how it ends."""
+        self._json = JsonEnd()
+        self._state = self._structure if text[start] in '{["' else self._scalar
+        return start
+
+    def _structure(self, text: str, start: int) -> int:
+        end, whole = self._json.feed(text, start)
+        self._out.append(text[start:end])
+        if whole:
+            self._expected = Expected(self._more, self._syntax.after_value + self._calls.after_call)
+            self._state = self._between
+        return end
+
+    def _scalar(self, text: str, start: int) -> int:
+        cut = self._splitter.feed(text, start)
+        self._held.append(cut.text)
+        if cut.marker:
+            self._out.append(_json_of("".join(self._held)))
+            self._held = []
+            self._end_value(cut.marker)
+        return cut.end
+
+    def _end_value(self, marker: str) -> None:
+        if marker == self._more:
+            self._begin()
+            return
+        self._close()
+        self._expected = Expected(self._rest)
+        self._state = self._closing
+        self.done = self._expected.failed
+
+    def _closing(self, text: str, start: int) -> int:
+        end = self._expected.feed(text, start)
+        self.failed = self._expected.failed
+        self.done = self._expected.found is not None
+        return end
+
+    def _close(self) -> None:
+        self._out.append("}" if self._count else "{}")
+
+
+def _json_of(written: str) -> str:
+    """A number or a word as JSON; a string where it is neither."""
+    bare = written.strip()
+    if bare.lower() in _WORDS:
+        return _WORDS[bare.lower()]
+    try:
+        json.loads(bare, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return json.dumps(written, ensure_ascii=False)
+    return bare
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
