@@ -1,4 +1,4 @@
-"""What answers are to be in, constraints out: compiled beside the event loop, once for all who ask for the same."""
+"""What answers are to be in, constraints out: compiled beside the event loop, once for all that ask the same."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Bounds that are not served. reason: for the client, with the place in the schema. tool: whose parameters they
-    are, by its place."""
+    """Bounds that are not served. reason: for the client, with the place in the schema. tool: whose parameters
+    they are, by its place."""
 
     reason: str
     tool: int | None = None

@@ -50,11 +50,11 @@ class Settings(BaseSettings):
     finished builds that the proxy serves. triton_grpc_port, triton_metrics_port: of the embedded Triton, 0
     picks free ones. max_body_bytes: a larger request is a 413. max_n: the largest ``n``. first_answer_seconds:
     how long a stream's status line waits for the engine. keep_alive_seconds: silence after which a stream gets
-    a comment line. max_schema_bytes: of a ``response_format``. schema_seconds: processor time that one may
-    take to compile. max_retries: how often an answer that breaks its schema is generated again. max_running:
-    sequences in the engine at once, per model. max_waiting: requests that may wait for it, per model.
-    request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how long answers may
-    still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for everybody's.
+    a comment line. max_schema_bytes: of a ``response_format`` or a tool's parameters. schema_seconds: processor
+    time that those of a request may take to compile. max_retries: how often an answer that breaks its schema is
+    generated again. max_running: sequences in the engine at once, per model. max_waiting: requests that may wait
+    for it, per model. request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how
+    long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for everybody's.
     tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
     model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)

@@ -30,8 +30,8 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """met: the words that may have begun, by number, and how many characters of each were met. held: one of them has
-    to be finished, as it has a forbidden word in it."""
+    """met: the words that may have begun, by number, and how many characters of each were met. held: one of them
+    has to be finished, as it has a forbidden word in it."""
 
     met: frozenset[tuple[int, int]]
     held: bool = False
@@ -44,9 +44,7 @@ def free_text(grammar: Grammar, exits: Sequence[Exit], forbidden: Collection[str
 
 
 class _Writer:
-    def __init__(
-        self, grammar: Grammar, exits: Sequence[Exit], forbidden: Collection[str], *, ends: bool
-    ) -> None:
+    def __init__(self, grammar: Grammar, exits: Sequence[Exit], forbidden: Collection[str], *, ends: bool) -> None:
         self._grammar = grammar
         self._exits = exits
         leading = {out.word for out in exits if not out.first}

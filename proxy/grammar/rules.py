@@ -151,6 +151,11 @@ class Grammar:
             self.define(found, build())
         return found
 
+    def impossible(self, exprs: Seq[Expr]) -> list[int]:
+        """Those, by their places, that no text matches."""
+        finishing = self._finishing()
+        return [place for place, expr in enumerate(exprs) if not _finishes(expr, finishing)]
+
     def text(self, root: Expr) -> str:
         """The grammar that begins at root, without what cannot be reached or cannot finish.
         Raises Unsatisfiable where that leaves nothing, TooLarge past MOST_RULES."""

@@ -7,15 +7,21 @@ from typing import cast
 
 import pytest
 
+from proxy.constraint import Constraint
 from proxy.errors import ForiiError, InvalidJsonSchema, Overloaded
 from proxy.grammar.invalid import InvalidSchema
 from proxy.grammar.jobs import Compiled
+from proxy.grammar.said import Said
 from proxy.grammar.worker import Arguments, Result, TooCostly, Worker, WorkerDied
 from proxy.openai.response_format import AnswerSchema
-from proxy.schemas import Schemas
+from proxy.schemas import Schemas, Wanted
 from proxy.settings import Settings
 
 PARAM = "response_format.json_schema.schema"
+
+
+def grammar(text: str, *, checked: bool = False) -> Compiled:
+    return Compiled({"never": text}, "", checked, free_text=False, judge=b"pickle")
 
 
 class StandIn(Worker):
@@ -24,7 +30,7 @@ class StandIn(Worker):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.asked: list[tuple[object, ...]] = []
-        self.gives: object = Compiled("root ::= [a-z]", True, b"pickle")
+        self.gives: object = grammar("root ::= [a-z]", checked=True)
         self.may = asyncio.Event()
         self.may.set()
 
@@ -56,8 +62,13 @@ class Made:
 
     async def ask(self, schema: dict[str, object], *, open_objects: bool = False) -> str:
         """The grammar's text."""
-        wanted = AnswerSchema(schema, open_objects, PARAM)
-        return (await self.schemas.constraint(wanted)).guide.text
+        wanted = Wanted(schema=AnswerSchema(schema, open_objects, PARAM))
+        return (await self.constraint(wanted)).guide("never").text
+
+    async def constraint(self, wanted: Wanted) -> Constraint:
+        found = await self.schemas.constraint(wanted)
+        assert found is not None
+        return found
 
 
 Make = Callable[..., Made]
@@ -125,7 +136,7 @@ async def test_a_compiler_that_died_is_asked_again_next_time(make: Make) -> None
     made.compiler.gives = WorkerDied()
     with pytest.raises(InvalidJsonSchema):
         await made.ask({"type": "string"})
-    made.compiler.gives = Compiled("root ::= [a-z]", False, b"")
+    made.compiler.gives = grammar("root ::= [a-z]")
     assert await made.ask({"type": "string"})
 
 
@@ -157,7 +168,7 @@ async def test_too_many_new_schemas_at_once_are_told_to_come_again(make: Make) -
 async def test_what_is_kept_is_bounded_by_count_and_by_size(make: Make) -> None:
     for large, rounds, kept in ((0, 1100, 1024), (2**20, 100, 63)):
         made = make()
-        made.compiler.gives = Compiled("x" * large, False, b"pickle")
+        made.compiler.gives = grammar("x" * large)
         for number in range(rounds):
             await made.ask({"minimum": number})
         assert len(made.compiler.asked) == rounds
@@ -180,17 +191,21 @@ async def test_what_was_used_of_late_is_kept(make: Make) -> None:
 async def test_a_constraint_says_what_its_schema_needs(make: Make) -> None:
     made = make(max_retries=3, schema_seconds=0.5)
     for checked in (True, False):
-        made.compiler.gives = Compiled("root ::= [a-z]", checked, b"pickle")
-        constraint = await made.schemas.constraint(AnswerSchema({"minimum": checked}, False, PARAM))
-        assert (constraint.guide.kind, constraint.buffered, constraint.retries) == ("ebnf_grammar", checked, 3)
+        made.compiler.gives = grammar("root ::= [a-z]", checked=checked)
+        constraint = await made.constraint(Wanted(schema=AnswerSchema({"minimum": checked}, False, PARAM)))
+        assert (constraint.guide("never").kind, constraint.buffered, constraint.retries) == (
+            "ebnf_grammar",
+            checked,
+            3,
+        )
         made.checker.gives = None
-        assert await constraint.violation("text") is None
-        assert made.checker.asked[-1][1:] == (b"pickle", "text")
+        assert await constraint.violation(Said("text")) is None
+        assert made.checker.asked[-1][1:] == (b"pickle", Said("text"))
         made.checker.gives = TooCostly()
-        assert "too long" in str(await constraint.violation("text"))
+        assert "too long" in str(await constraint.violation(Said("text")))
         made.checker.gives = WorkerDied()
         with pytest.raises(ForiiError):
-            await constraint.violation("text")
+            await constraint.violation(Said("text"))
     assert made.compiler.seconds > 0.5 == made.checker.seconds
 
 

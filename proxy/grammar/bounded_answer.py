@@ -1,0 +1,146 @@
+"""An answer's bounds in, its grammar and its judge out.
+
+Everything that is wrong with a schema is found before any grammar is made. What is right but costs too much is
+said less exactly where it is a tool's: its arguments are then any, and checked.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection
+
+from ..syntax import Thinking
+from .answer import Answer, AnswerGrammar
+from .answer_bounds import AnswerBounds, ToolBounds
+from .arguments import Arguments, ParsedTool
+from .budget import MOST_BROAD, MOST_BROAD_OPEN, Budget
+from .calls import calls
+from .compiled import SchemaCheck
+from .compiler import Compiler
+from .document import Document
+from .invalid import InvalidParameters, InvalidSchema
+from .judge import Judge
+from .rules import Expr, Grammar, TooLarge
+
+_MOST_COARSE = 3  # tools that are made coarse one by one; if there are more, all are
+_SHARE = 0.5  # of the time that is left, for one of several
+_DEEP = "the schema is nested too deeply"
+
+
+class _TooCostly(Exception):
+    """The tool at this place, or all of it together (None), costs too much."""
+
+    def __init__(self, place: int | None) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+class BoundedAnswer:
+    """seconds: how long it may take to compile. Raises InvalidSchema for a schema that is refused, and
+    InvalidParameters for a tool's."""
+
+    def __init__(self, bounds: AnswerBounds, seconds: float) -> None:
+        self._bounds = bounds
+        self._end = time.thread_time() + seconds
+        self._schema = None if bounds.schema is None else _document(bounds.schema)
+        self._tools = [_parsed(place, tool) for place, tool in enumerate(bounds.tools)]
+
+    def compile(self) -> tuple[dict[Thinking, str], frozenset[str]]:
+        """The grammar, by where a prompt leaves the sample, and the keywords left to the check. Raises
+        InvalidSchema, and InvalidParameters where no arguments satisfy a tool's schema."""
+        coarse: Collection[int] = ()
+        everything = range(len(self._tools))
+        while True:
+            try:
+                return self._attempt(coarse)
+            except _TooCostly as costly:
+                if len(coarse) == len(self._tools):
+                    raise InvalidSchema("the schema is too large; make it smaller") from None
+                alone = costly.place is not None and costly.place not in coarse and len(coarse) < _MOST_COARSE
+                coarse = {*coarse, costly.place} if alone and costly.place is not None else everything
+
+    def judge(self, *, unique_keys: bool) -> Judge:
+        """unique_keys: see Judge."""
+        return Judge(
+            None if self._schema is None else SchemaCheck(self._schema.schema, self._schema.draft),
+            {tool.name: SchemaCheck(tool.document.schema, tool.document.draft) for tool in self._tools},
+            self._bounds.least,
+            self._bounds.most,
+            unique_keys,
+        )
+
+    def _attempt(self, coarse: Collection[int]) -> tuple[dict[Thinking, str], frozenset[str]]:
+        """coarse: the tools whose arguments may be any."""
+        grammar = Grammar()
+        budget = Budget(MOST_BROAD_OPEN if self._bounds.open_objects else MOST_BROAD)
+        schema, marks = self._text(grammar, budget)
+        following = None
+        if self._tools:
+            branches, more = self._branches(grammar, budget, coarse)
+            marks |= more
+            syntax = self._bounds.syntax.calls
+            assert syntax is not None
+            following = calls(grammar, syntax, branches, self._bounds.least, self._bounds.most)
+        answer = Answer(self._bounds.syntax, schema, following, must_call=self._bounds.least > 0)
+        try:
+            return AnswerGrammar(grammar, answer).texts(), marks
+        except TooLarge:
+            raise _TooCostly(None) from None
+
+    def _text(self, grammar: Grammar, budget: Budget) -> tuple[Expr | None, frozenset[str]]:
+        """The text that conforms to the response's schema."""
+        if self._schema is None or self._bounds.least:
+            return None, frozenset()
+        seconds = self._left * (_SHARE if self._tools else 1)
+        compiler = Compiler(self._schema, open_objects=self._bounds.open_objects, seconds=seconds)
+        compiler.grammar, compiler.budget = grammar, budget
+        root = compiler.rule((self._schema.root,))
+        try:
+            compiler.finish()
+        except RecursionError:
+            raise InvalidSchema(_DEEP) from None
+        if grammar.impossible([root]):
+            raise self._schema.impossible or InvalidSchema("no value satisfies this schema")
+        return root, compiler.marks
+
+    def _branches(
+        self, grammar: Grammar, budget: Budget, coarse: Collection[int]
+    ) -> tuple[list[tuple[str, Expr]], frozenset[str]]:
+        """The name and the arguments of each tool; tools with equal parameters share them."""
+        assert self._bounds.syntax.calls is not None
+        arguments = Arguments(grammar, budget, self._bounds.syntax.calls)
+        written: dict[bytes, Expr] = {}
+        for place, (tool, bounds) in enumerate(zip(self._tools, self._bounds.tools, strict=True)):
+            if bounds.parameters in written:
+                continue
+            try:
+                expr = arguments.coarse(tool) if place in coarse else arguments.write(tool, self._left * _SHARE)
+            except (InvalidSchema, RecursionError):
+                raise _TooCostly(place) from None
+            written[bounds.parameters] = expr
+        branches = [written[bounds.parameters] for bounds in self._bounds.tools]
+        for place in grammar.impossible(branches):
+            wrong = self._tools[place].document.impossible or InvalidSchema("no arguments satisfy this schema")
+            raise InvalidParameters(place, wrong.message, wrong.path, wrong.keyword)
+        names = [tool.name for tool in self._tools]
+        return list(zip(names, branches, strict=True)), arguments.marks
+
+    @property
+    def _left(self) -> float:
+        """Seconds."""
+        return self._end - time.thread_time()
+
+
+def _document(schema: bytes) -> Document:
+    try:
+        return Document(json.loads(schema))
+    except RecursionError:
+        raise InvalidSchema(_DEEP) from None
+
+
+def _parsed(place: int, tool: ToolBounds) -> ParsedTool:
+    try:
+        return ParsedTool.of(tool.name, _document(tool.parameters))
+    except InvalidSchema as error:
+        raise InvalidParameters(place, error.message, error.path, error.keyword) from error
