@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     time that those of a request may take to compile. max_retries: how often an answer that breaks its schema is
     generated again. max_running: sequences in the engine at once, per model. max_waiting: requests that may wait
     for it, per model. request_timeout_seconds: how long a request may take, waiting included. drain_seconds: how
-    long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for everybody's.
-    tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
+    long answers may still run after a SIGTERM. cors_origins: whose pages' scripts may use the API, ``*`` for
+    everybody's. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
 
     model_config = SettingsConfigDict(env_prefix="FORII_", toml_file="forii.toml", extra="forbid", frozen=True)
 
