@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from ..errors import InvalidRequest
 from ..syntax import CallSyntax
@@ -87,15 +88,18 @@ class ChatTemplate:
         arguments: Mapping[str, object],
     ) -> str:
         try:
-            text: str = self._renderer.apply_chat_template(
-                list(messages),
-                # None, as templates are written for it: the renderer's default.
-                tools=list(tools) or None,
-                tokenize=False,
+            # Not by apply_chat_template, which takes a content of null for one that is missing. Without tools they
+            # are None, as templates are written for it.
+            told = list(tools) or None
+            (text,), _ = render_jinja_template(
+                conversations=[list(messages)],
+                tools=told,
+                chat_template=self._renderer.get_chat_template(tools=told),
                 add_generation_prompt=True,
-                **arguments,
+                **{**self._renderer.special_tokens_map, **arguments},
             )
-        except (TemplateError, TypeError, LookupError, AttributeError) as error:
+            assert isinstance(text, str)
+        except (TemplateError, TypeError, LookupError, AttributeError, ValueError) as error:
             raise InvalidRequest(
                 f"The model's chat template cannot render these messages ({_reason(error)}); check their "
                 "roles and order.",
