@@ -33,7 +33,7 @@ FAMILIES = {
         "<tool_call>{{ name }}<arg_key></think>{% if enable_thinking is defined and not enable_thinking %}",
         ("<tool_call>", "<arg_key>"),
         "glm4",
-        "enable_thinking",
+        "glm4",
     ),
     "llama-3.1": (
         'with {"name": function name, "parameters": dictionary}<|eot_id|>{{ "<|python_tag|>" }}',

@@ -163,7 +163,7 @@ GLM = """<tool_call>get-weather_2
 SAMPLES.append(
     Sample(
         "glm4",
-        "enable_thinking",
+        "glm4",
         one="<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>",
         two="<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>\n<tool_call>g\n</tool_call>",
         nested=GLM.replace("TRICKY", _ESCAPED).replace("VALUE", TRICKY_VALUE),

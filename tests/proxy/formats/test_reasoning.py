@@ -13,10 +13,13 @@ def test_without_a_switch_there_are_budgets() -> None:
         assert REASONING["think"].effort(name) == REASONING["magistral"].effort(name) == Effort({}, budget)
 
 
-@pytest.mark.parametrize("switch", ["enable_thinking", "thinking"])
-def test_a_switch_is_off_for_none(switch: str) -> None:
+@pytest.mark.parametrize(
+    ("reasoning", "switch"),
+    [("enable_thinking", "enable_thinking"), ("glm4", "enable_thinking"), ("thinking", "thinking")],
+)
+def test_a_switch_is_off_for_none(reasoning: str, switch: str) -> None:
     for name, budget in BUDGETS.items():
-        assert REASONING[switch].effort(name) == Effort({switch: name != "none"}, budget)
+        assert REASONING[reasoning].effort(name) == Effort({switch: name != "none"}, budget)
 
 
 def test_levels_need_no_budget() -> None:
