@@ -68,8 +68,15 @@ def test_two_calls(sample: Sample) -> None:
 def test_a_text_then_a_call(sample: Sample) -> None:
     if sample.format == "llama3":
         pytest.skip("the family writes no text beside calls")
-    text = f"{sample.before_text}I look it up.{sample.gap}{sample.one}"
-    check(sample, text, [Content("I look it up."), *calls(F), CALLED])
+    for blank in ("", " ", " \n\n"):
+        text = f"{sample.before_text}I look it up.{blank}{sample.gap}{sample.one}"
+        check(sample, text, [Content("I look it up."), *calls(F), CALLED])
+
+
+@every
+def test_white_space_alone_before_a_call_is_not_shown(sample: Sample) -> None:
+    for blank in ("\n", " \n\t\n "):
+        check(sample, f"{sample.before_text}{blank}{sample.gap}{sample.one}", [*calls(F), CALLED])
 
 
 @every
