@@ -20,13 +20,14 @@ from .settings import NotServable
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """One model. build: the folder of its build. format: how it writes what it means. created: Unix time of the
-    build."""
+    """One model. build: the folder of its build. format: how it writes what it means. bytes_of: what each id adds
+    to what a parser of the format reads. created: Unix time of the build."""
 
     build: Path
     manifest: Manifest
     prompter: Prompter
     format: Format
+    bytes_of: Sequence[bytes]
     created: int
 
     @property
@@ -113,14 +114,18 @@ def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
     NotServable if no parser reads its format."""
     manifest = load_manifest(build)
     try:
-        written = find_format(manifest.recipe.model.format, manifest.recipe.model.reasoning)
+        # A build says both; what is left out, a manifest that no build wrote leaves out.
+        model = manifest.recipe.model
+        written = find_format(model.format or "plain", model.reasoning or "none")
     except UnknownFormat as error:
         raise NotServable(f"{build}: {error}") from error
+    prompter = Prompter(build / "tokenizer", manifest.vocab_size, pool, written.syntax.calls)
     return ServedModel(
         build=build,
         manifest=manifest,
-        prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
+        prompter=prompter,
         format=written,
+        bytes_of=prompter.tokenizer.showing(written.syntax.markers),
         created=int((build / "manifest.json").stat().st_mtime),
     )
 

@@ -68,8 +68,15 @@ def test_two_calls(sample: Sample) -> None:
 def test_a_text_then_a_call(sample: Sample) -> None:
     if sample.format == "llama3":
         pytest.skip("the family writes no text beside calls")
-    text = f"{sample.before_text}I look it up.{sample.gap}{sample.one}"
-    check(sample, text, [Content("I look it up."), *calls(F), CALLED])
+    for blank in ("", " ", " \n\n"):
+        text = f"{sample.before_text}I look it up.{blank}{sample.gap}{sample.one}"
+        check(sample, text, [Content("I look it up."), *calls(F), CALLED])
+
+
+@every
+def test_white_space_alone_before_a_call_is_not_shown(sample: Sample) -> None:
+    for blank in ("\n", " \n\t\n "):
+        check(sample, f"{sample.before_text}{blank}{sample.gap}{sample.one}", [*calls(F), CALLED])
 
 
 @every
@@ -178,10 +185,10 @@ def test_a_thought_that_the_prompt_opened(sample: Sample) -> None:
 @thinkers
 def test_a_thought_that_does_not_end(sample: Sample) -> None:
     for finish in ("stop", "length"):
-        check(sample, "A sum", [Reasoning("A sum"), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
-        check(sample, "A sum\n\n", [Reasoning("A sum"), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
+        check(sample, "A sum", [Reasoning("A sum"), CUT], thinking=True, finish=finish)
+        check(sample, "A sum\n\n", [Reasoning("A sum"), CUT], thinking=True, finish=finish)
         held = "A <" if sample.format != "mistral-v11" else "A ["
-        check(sample, held, [Reasoning(held), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
+        check(sample, held, [Reasoning(held), CUT], thinking=True, finish=finish)
 
 
 @thinkers
