@@ -26,7 +26,21 @@ pytestmark = [
     pytest.mark.parametrize("subject", SAMPLING, indirect=True),
 ]
 _MANY = 30
-_TOKENS = 150
+_TOKENS = 120
+# Its arguments come to an end, whoever writes them.
+SHORT = Tool(
+    "set-alarm",
+    None,
+    {
+        "type": "object",
+        "properties": {
+            "day": {"enum": ["Monday", "Sunday"]},
+            "hour": {"type": "integer", "minimum": 0, "maximum": 23},
+            "loud": {"type": "boolean"},
+        },
+        "required": ["day", "hour", "loud"],
+    },
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +57,15 @@ def tools() -> tuple[Tool, ...]:
 async def test_what_the_engine_lets_through_are_valid_calls(
     family: str, subject: Subject, tokenizer: Tokenizer
 ) -> None:
-    cases = [(tools()[:1], 1), (tools()[:1], 0), (tools(), 1), (tools(), 0), (tools()[1:2], 1), (tools()[2:3], 1)]
-    said = await asyncio.gather(*(_calls(family, some, least, subject, tokenizer) for some, least in cases))
-    assert sum(said) >= 1
+    cases = [((SHORT,), 1), (tools()[:1], 1), (tools()[:1], 0), (tools(), 1), (tools(), 0)]
+    short, *_ = await asyncio.gather(*(_calls(family, some, least, subject, tokenizer) for some, least in cases))
+    assert short >= 1
 
 
 async def _calls(family: str, some: Sequence[Tool], least: int, subject: Subject, tokenizer: Tokenizer) -> int:
     """Lets the model answer, and holds the answer to its bounds. Returns how many calls are whole."""
     format = FAMILIES[family]
-    bounds = bounds_of(format.syntax, some, least=least, most=2)
+    bounds = bounds_of(format.syntax, some, least=least, most=1)
     found = compiled(bounds, seconds=5)
     ebnf = found.ebnf("never")
     given = await answer(
