@@ -47,7 +47,8 @@ class BoundedAnswer:
 
     def __init__(self, bounds: AnswerBounds, seconds: float) -> None:
         self._bounds = bounds
-        self._end = time.thread_time() + seconds * (_EXACT if bounds.tools else 1)
+        self._seconds = seconds * (_EXACT if bounds.tools else 1)
+        self._end = 0.0  # of that time
         self._schema = None if bounds.schema is None else _document(bounds.schema)
         self._clock = _NO_HURRY  # of what is being written
         self._sizes: list[tuple[int, int]] = []  # in rules, of each tool, and its place
@@ -57,6 +58,7 @@ class BoundedAnswer:
         """The grammar, by where a prompt leaves the sample, and the keywords left to the check. Raises
         InvalidSchema, and InvalidParameters where no arguments satisfy a tool's schema."""
         coarse: set[int] = set()
+        self._end = time.thread_time() + self._seconds
         for attempt in count():
             try:
                 return self._attempt(coarse)
