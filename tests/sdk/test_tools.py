@@ -21,6 +21,7 @@ from tests.sdk.tool_sets import ToolSet, tool_sets
 
 AT_ONCE = 8
 ROOM = 70  # tokens
+SHORT_ROOM = 48
 
 
 class Weather(BaseModel):
@@ -115,7 +116,7 @@ async def test_every_call_names_a_given_tool_and_its_arguments_validate(
             if kind == "named"
             else "required",
             "parallel_tool_calls": kind != "one call",
-            "max_tokens": 2 * ROOM if kind == "parallel" else ROOM,
+            "max_tokens": 2 * ROOM if kind == "parallel" else SHORT_ROOM,
             "seed": place,
         }
         async with turns:
@@ -124,7 +125,9 @@ async def test_every_call_names_a_given_tool_and_its_arguments_validate(
             assert {name for name, _ in found.calls} <= {named["name"]}
         return check_calls(tools, found, most=1 if kind in ("named", "one call") else 16)
 
-    found = await asyncio.gather(*(ask(place, tools) for place, tools in enumerate(tool_sets())))
+    # Many calls take long, so only some are asked for them.
+    sets = tool_sets()[:: 3 if kind == "parallel" else 1]
+    found = await asyncio.gather(*(ask(place, tools) for place, tools in enumerate(sets)))
     # A small model seldom finds an end where arguments may be any text.
     assert sum(map(bool, found)) >= len(found) // 3
     assert kind != "parallel" or max(found) > 1
