@@ -90,6 +90,7 @@ def build(
     from build_engines.foresight import dry_run as commands
     from build_engines.foresight import explain as explanation
     from build_engines.foresight import place, with_target
+    from build_engines.guess import told
     from build_engines.shipped import find_recipe
     from launcher.build_progress import BuildProgress
 
@@ -105,6 +106,7 @@ def build(
         else:
             with BuildProgress(Console(stderr=True)) as progress:
                 folder = run(found, cache_folder, progress, examples=examples)
+            typer.echo(told(found, folder), nl=False, err=True)
             typer.echo(folder)
 
 

@@ -114,7 +114,9 @@ def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
     NotServable if no parser reads its format."""
     manifest = load_manifest(build)
     try:
-        written = find_format(manifest.recipe.model.format, manifest.recipe.model.reasoning)
+        # A build says both; what is left out, a manifest that no build wrote leaves out.
+        model = manifest.recipe.model
+        written = find_format(model.format or "plain", model.reasoning or "none")
     except UnknownFormat as error:
         raise NotServable(f"{build}: {error}") from error
     prompter = Prompter(build / "tokenizer", manifest.vocab_size, pool, written.syntax.calls)

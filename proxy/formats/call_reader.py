@@ -11,7 +11,7 @@ from ..tools import Tool
 from .expected import Expected
 from .json_end import JsonEnd
 from .parameters import ParameterReader
-from .splitter import Markers, Splitter
+from .splitter import Splitter, markers
 
 _NAME = re.compile(r"[A-Za-z0-9_-]*")
 
@@ -29,7 +29,7 @@ class CallReader:
         self._tools = tools
         self._state: Callable[[str, int], int] = self._before_name
         self._expected = Expected(syntax.first + syntax.before_name)
-        self._splitter = Splitter(Markers((syntax.after_name,)))
+        self._splitter = Splitter(markers(syntax.after_name))
         self._json = JsonEnd()
         self._parameters: ParameterReader | None = None
         self._name = ""
@@ -51,8 +51,9 @@ class CallReader:
         """How far the text was read, and what it means."""
         position = start
         while position < len(text) and not self.ended and not self.broken:
-            begin, position = position, self._state(text, position)
-            if self._hiding:
+            begin, hiding = position, self._hiding
+            position = self._state(text, position)
+            if hiding and self._hiding:
                 self._read.append(text[begin:position])
         events, self._events = self._events, []
         return position, events
@@ -91,7 +92,7 @@ class CallReader:
         if self._expected.found == self._syntax.after_name:
             self._expect_arguments()
         elif self._expected.found:
-            self._splitter = Splitter(Markers((self._syntax.after_name,)))
+            self._splitter = Splitter(markers(self._syntax.after_name))
             self._state = self._id
         return end
 

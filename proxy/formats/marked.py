@@ -20,7 +20,7 @@ from ..tools import Tool
 from .call_reader import CallReader
 from .expected import Expected
 from .pieces import TextPieces, ThoughtPieces
-from .splitter import Markers, Splitter
+from .splitter import Splitter, markers
 
 
 class MarkedParser:
@@ -31,9 +31,9 @@ class MarkedParser:
         self._calls = syntax.calls if tools else None
         self._thought = syntax.thought
         self._tools = {tool.name: tool for tool in tools}
-        self._closing = Splitter(Markers((syntax.thought.closing,) if syntax.thought else ()))
+        self._closing = Splitter(markers(*((syntax.thought.closing,) if syntax.thought else ())))
         anywhere = self._calls is not None and self._calls.anywhere
-        self._trigger = Splitter(Markers((self._calls.trigger,))) if self._calls and anywhere else None
+        self._trigger = Splitter(markers(self._calls.trigger)) if self._calls and anywhere else None
         self._text = TextPieces()
         self._thoughts = ThoughtPieces()
         self._events: list[Event] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..syntax import CallSyntax, ParameterSyntax
 from .expected import Expected
 from .json_end import JsonEnd
-from .splitter import Markers, Splitter
+from .splitter import Splitter, markers
 
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null"}
 
@@ -28,12 +28,11 @@ class ParameterReader:
         self._texts = texts
         # What closes a call may be several lines; the first of them tells that it ends.
         line = calls.after_call.split("\n")[0]
-        self._more = parameters.after_value + parameters.before_name
-        self._last = parameters.after_value + line
         self._rest = calls.after_call[len(line) :]
-        self._ends = Markers((self._more, self._last))
-        names = (parameters.after_name, parameters.after_name.replace("\n", "") or parameters.after_name)
-        self._name_ends = Markers(names if not parameters.after_name.endswith("\n") else names[:1])
+        values = (parameters.after_value, parameters.after_value.rstrip("\n"))
+        followers = (parameters.before_name, line)
+        self._ends = markers(*(value + follower for value in values for follower in followers))
+        self._name_ends = markers(*_name_ends(parameters.after_name))
         self._expected = Expected(parameters.before_name, calls.after_call)
         self._splitter = Splitter(self._ends)
         self._held: list[str] = []
@@ -101,7 +100,8 @@ class ParameterReader:
         end, whole = self._json.feed(text, start)
         self._out.append(text[start:end])
         if whole:
-            self._expected = Expected(self._more, self._syntax.after_value + self._calls.after_call)
+            closing = self._syntax.after_value
+            self._expected = Expected(closing + self._syntax.before_name, closing + self._calls.after_call)
             self._state = self._between
         return end
 
@@ -115,7 +115,7 @@ class ParameterReader:
         return cut.end
 
     def _end_value(self, marker: str) -> None:
-        if marker == self._more:
+        if marker.endswith(self._syntax.before_name):
             self._begin()
             return
         self._close()
@@ -131,6 +131,11 @@ class ParameterReader:
 
     def _close(self) -> None:
         self._out.append("}" if self._count else "{}")
+
+
+def _name_ends(after_name: str) -> tuple[str, ...]:
+    """What ends a parameter's name; newlines inside of it may be missing."""
+    return after_name, after_name.rstrip("\n").replace("\n", "") + after_name[len(after_name.rstrip("\n")) :]
 
 
 def _json_of(written: str) -> str:

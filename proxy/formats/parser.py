@@ -21,6 +21,7 @@ from .plain import PlainParser
 from .reasoning import REASONING, Reasoning
 from .tools.deepseek_v3 import DEEPSEEK_V3
 from .tools.deepseek_v31 import DEEPSEEK_V31
+from .tools.glm4 import GLM4
 from .tools.harmony import HARMONY
 from .tools.hermes import HERMES
 from .tools.llama3 import LLAMA3
@@ -72,6 +73,7 @@ FORMATS: dict[str, Family] = {
     "mistral-v3": MISTRAL_V3,
     "llama3": LLAMA3,
     "qwen3-coder": QWEN3_CODER,
+    "glm4": GLM4,
     "hermes": HERMES,
 }
 

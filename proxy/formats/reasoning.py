@@ -67,7 +67,14 @@ REASONING: dict[str, Reasoning] = {
     "magistral": Reasoning(
         ThoughtSyntax("[THINK]", "[/THINK]", "", ""), ("[THINK]", "[/THINK]"), Signs(template=("[THINK]",))
     ),
-    # Qwen3, SmolLM3, GLM: the template's own switch, on unless it is turned off.
+    # GLM-4.5 to 4.7: as Qwen3, with other white space.
+    "glm4": Reasoning(
+        ThoughtSyntax("\n<think>", "</think>", "", "\n"),
+        _TOKENS,
+        Signs(template=("enable_thinking", "</think>", "<arg_key>")),
+        switch="enable_thinking",
+    ),
+    # Qwen3, SmolLM3: the template's own switch, on unless it is turned off.
     "enable_thinking": Reasoning(
         _THINK, _TOKENS, Signs(template=("enable_thinking", "</think>")), switch="enable_thinking"
     ),

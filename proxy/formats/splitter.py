@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -61,6 +62,12 @@ class Markers:
         return string[:size]
 
 
+@lru_cache(maxsize=256)
+def markers(*strings: str) -> Markers:
+    """A family's markers, made once."""
+    return Markers(strings)
+
+
 class Cut(NamedTuple):
     """text: what stands before the marker, or before what is held back. marker: the one that was met, or "". end:
     how far the fed text was read: up to the marker's end, or all of it."""
@@ -84,12 +91,12 @@ class Splitter:
 
     def feed(self, text: str, start: int = 0) -> Cut:
         """The text from start on, up to the first marker."""
-        markers, state, before = self._markers, self._state, self.held
-        trie, match = markers.trie, markers.match
+        state, before, beginning = self._state, self.held, self._markers.beginning
+        trie, match = self._markers.trie, self._markers.match
         position, size = start, len(text)
         while position < size:
             if not state:
-                found = markers.beginning.search(text, position)
+                found = beginning.search(text, position)
                 if found is None:
                     break
                 position = found.start()

@@ -7,7 +7,8 @@ word that may have been met (Knuth, Morris & Pratt 1977; of several words Aho & 
     t2 ::= "" | [<] t1 | [>] calls | [^<>] t0
 
 False beginnings stay text, and there is one way to read it. Where a word goes on with a character beyond ASCII, no
-other one may stand in its place: sets of such characters are not portable.
+other one may stand in its place: sets of such characters are not portable. Each state takes an engine some time to
+compile, as almost any token may come next; so a forbidden word is forbidden from its first eight characters on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .intervals import ANY, BEYOND_ASCII, Intervals
-from .rules import EMPTY, Chars, Expr, Grammar, Rule, choice, sequence
+from .rules import EMPTY, Chars, Expr, Grammar, Rule, choice, letters, sequence
+
+_DISTINCT = 8  # characters that no text begins by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,32 @@ class _State:
 def free_text(grammar: Grammar, exits: Sequence[Exit], forbidden: Collection[str], *, ends: bool) -> Rule:
     """The text. forbidden: words that must not appear but as part of an exit's. ends: whether the text may end,
     which it may anywhere; else it has to be left by an exit."""
-    return _Writer(grammar, exits, forbidden, ends=ends).rule()
+    writer = _Writer(grammar, exits, forbidden, ends=ends)
+    return writer.rule(frozenset((n, 0) for n, out in enumerate(exits) if out.first))
+
+
+def one_of(grammar: Grammar, exits: Sequence[Exit]) -> Expr:
+    """One of the words and what follows it; words may begin alike, but none is the beginning of another."""
+    if len(exits) == 1:
+        return sequence(letters(exits[0].word), exits[0].then)
+    writer = _Writer(grammar, exits, (), ends=False)
+    return writer.rule(frozenset((n, 0) for n in range(len(exits))), held=True)
 
 
 class _Writer:
     def __init__(self, grammar: Grammar, exits: Sequence[Exit], forbidden: Collection[str], *, ends: bool) -> None:
         self._grammar = grammar
         self._exits = exits
-        leading = {out.word for out in exits if not out.first}
-        self._words = [*(out.word for out in exits), *sorted(set(forbidden) - leading)]
+        leading = [out.word for out in exits]
+        beginnings = {_beginning(word, leading) for word in forbidden if word not in leading}
+        self._words = [*leading, *sorted(beginnings)]
         self._anywhere = [(n, 0) for n in range(len(self._words)) if n >= len(exits) or not exits[n].first]
         self._ends = ends
         self._rules: dict[_State, Rule] = {}
         self._waiting: list[_State] = []
 
-    def rule(self) -> Rule:
-        start = self._rule(_State(frozenset((n, 0) for n, out in enumerate(self._exits) if out.first)))
+    def rule(self, met: frozenset[tuple[int, int]], *, held: bool = False) -> Rule:
+        start = self._rule(_State(met, held))
         while self._waiting:
             state = self._waiting.pop()
             self._grammar.define(self._rules[state], self._alternatives(state))
@@ -99,3 +112,11 @@ class _Writer:
             met = {(n, at) for n, at in met if n < len(self._exits) and at >= longest}
             return self._rule(_State(frozenset(met), held=True)) if met else None
         return self._rule(_State(frozenset(met), state.held))
+
+
+def _beginning(word: str, exits: Sequence[str]) -> str:
+    """The least of a forbidden word that tells it from any text and from the exits; all of it if need be."""
+    for size in range(min(_DISTINCT, len(word)), len(word)):
+        if not any(out.startswith(word[:size]) for out in exits):
+            return word[:size]
+    return word

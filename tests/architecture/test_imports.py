@@ -31,6 +31,8 @@ OURS = {
     # A stop string is held back like a marker: one automaton for both.
     "proxy.stops": {"proxy.formats.splitter"},
     "proxy.engines": LEAVES,
+    # Builds guess a model's family by what the families themselves say.
+    "build_engines": {"proxy.formats"},
 }
 # Libraries -> the only places that may import them.
 LIBRARIES = {

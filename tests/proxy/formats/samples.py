@@ -154,6 +154,25 @@ SAMPLES = [
         unknown="<tool_call>\n<function=h>\n</function>\n</tool_call>",
     ),
 ]
+GLM = """<tool_call>get-weather_2
+<arg_key>city</arg_key>
+<arg_value>VALUE</arg_value>
+<arg_key>at</arg_key>
+<arg_value>{"lat": [1.5, {"न": null}], "x": "TRICKY"}</arg_value>
+</tool_call>"""
+SAMPLES.append(
+    Sample(
+        "glm4",
+        "glm4",
+        one="<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>",
+        two="<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>\n<tool_call>g\n</tool_call>",
+        nested=GLM.replace("TRICKY", _ESCAPED).replace("VALUE", TRICKY_VALUE),
+        nested_arguments=_JSON,
+        begun="<tool_",
+        unknown="<tool_call>h\n</tool_call>",
+        think="\n<think>THOUGHT</think>\n",
+    )
+)
 THINKING = [sample for sample in SAMPLES if sample.think]
 
 

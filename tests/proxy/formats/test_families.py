@@ -178,10 +178,10 @@ def test_a_thought_that_the_prompt_opened(sample: Sample) -> None:
 @thinkers
 def test_a_thought_that_does_not_end(sample: Sample) -> None:
     for finish in ("stop", "length"):
-        check(sample, "A sum", [Reasoning("A sum"), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
-        check(sample, "A sum\n\n", [Reasoning("A sum"), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
+        check(sample, "A sum", [Reasoning("A sum"), CUT], thinking=True, finish=finish)
+        check(sample, "A sum\n\n", [Reasoning("A sum"), CUT], thinking=True, finish=finish)
         held = "A <" if sample.format != "mistral-v11" else "A ["
-        check(sample, held, [Reasoning(held), CUT], thinking=True, finish=finish)  # type: ignore[arg-type]
+        check(sample, held, [Reasoning(held), CUT], thinking=True, finish=finish)
 
 
 @thinkers

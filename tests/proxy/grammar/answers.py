@@ -76,7 +76,7 @@ def writer(syntax: Syntax, seed: int) -> Callable[[list[int]], int]:
     words = [syntax.calls.trigger, *syntax.markers, *((thought.closing, thought.opening) if thought else ())]
     if syntax.calls.parameters:
         words += [syntax.calls.parameters.after_value, syntax.calls.parameters.before_name]
-    ends = [END, *b'"}]']
+    ends: list[int] = [END, *b'"}]']
     word: list[int] = []
     written = 0
 

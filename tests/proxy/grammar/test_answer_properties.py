@@ -14,7 +14,7 @@ from benchmarks.maskbench.reader import Reader
 from proxy.grammar.bounded_answer import BoundedAnswer
 from proxy.grammar.invalid import InvalidSchema
 from proxy.grammar.jobs import compiled
-from proxy.grammar.json_value import JSONObject
+from proxy.grammar.json_value import JSON, JSONObject
 from proxy.syntax import Thinking
 from proxy.tools import Tool
 from tests.proxy.grammar.answers import FAMILIES, bounds_of, read, writer
@@ -35,7 +35,7 @@ _PARAMETERS = ("a", "b", "ab", 'q"', "é", "two words", "<b>")
 
 def _parameters() -> st.SearchStrategy[JSONObject]:
     listed = st.dictionaries(st.sampled_from(_PARAMETERS), leaves | schemas, max_size=4)
-    required = st.lists(st.sampled_from(_PARAMETERS), max_size=2, unique=True).map(list)
+    required: st.SearchStrategy[JSON] = st.lists(st.sampled_from(_PARAMETERS), max_size=2, unique=True).map(list)
     listing = words(properties=listed, required=required)
     return listing.map(lambda some: {"type": "object", **some})
 
