@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
+from itertools import count
 
 from ..syntax import Thinking
 from .answer import Answer, AnswerGrammar
@@ -21,19 +22,20 @@ from .compiler import Compiler
 from .document import Document
 from .invalid import InvalidParameters, InvalidSchema
 from .judge import Judge
-from .rules import Expr, Grammar, TooLarge
+from .rules import MOST_RULES, Expr, Grammar, TooLarge
 
-_MOST_COARSE = 3  # tools that are made coarse one by one; if there are more, all are
+_MOST_ATTEMPTS = 3  # to make only some of the tools coarse
+_AIM = 0.8  # of the rules that there may be
 _SHARE = 0.5  # of the time that is left, for one of several
 _DEEP = "the schema is nested too deeply"
 
 
 class _TooCostly(Exception):
-    """The tool at this place, or all of it together (None), costs too much."""
+    """The tools at these places cost too much."""
 
-    def __init__(self, place: int | None) -> None:
-        super().__init__(place)
-        self.place = place
+    def __init__(self, places: Collection[int]) -> None:
+        super().__init__(places)
+        self.places = places
 
 
 class BoundedAnswer:
@@ -44,21 +46,22 @@ class BoundedAnswer:
         self._bounds = bounds
         self._end = time.thread_time() + seconds
         self._schema = None if bounds.schema is None else _document(bounds.schema)
+        self._sizes: list[tuple[int, int]] = []  # in rules, of each tool, and its place
         self._tools = [_parsed(place, tool) for place, tool in enumerate(bounds.tools)]
 
     def compile(self) -> tuple[dict[Thinking, str], frozenset[str]]:
         """The grammar, by where a prompt leaves the sample, and the keywords left to the check. Raises
         InvalidSchema, and InvalidParameters where no arguments satisfy a tool's schema."""
-        coarse: Collection[int] = ()
-        everything = range(len(self._tools))
-        while True:
+        coarse: set[int] = set()
+        for attempt in count():
             try:
                 return self._attempt(coarse)
             except _TooCostly as costly:
                 if len(coarse) == len(self._tools):
-                    raise InvalidSchema("the schema is too large; make it smaller") from None
-                alone = costly.place is not None and costly.place not in coarse and len(coarse) < _MOST_COARSE
-                coarse = {*coarse, costly.place} if alone and costly.place is not None else everything
+                    break
+                last = attempt >= _MOST_ATTEMPTS or coarse.issuperset(costly.places)
+                coarse |= set(range(len(self._tools)) if last else costly.places)
+        raise InvalidSchema("the schema is too large; make it smaller")
 
     def judge(self, *, unique_keys: bool) -> Judge:
         """unique_keys: see Judge."""
@@ -70,7 +73,7 @@ class BoundedAnswer:
             unique_keys,
         )
 
-    def _attempt(self, coarse: Collection[int]) -> tuple[dict[Thinking, str], frozenset[str]]:
+    def _attempt(self, coarse: set[int]) -> tuple[dict[Thinking, str], frozenset[str]]:
         """coarse: the tools whose arguments may be any."""
         grammar = Grammar()
         budget = Budget(MOST_BROAD_OPEN if self._bounds.open_objects else MOST_BROAD)
@@ -86,7 +89,16 @@ class BoundedAnswer:
         try:
             return AnswerGrammar(grammar, answer).texts(), marks
         except TooLarge:
-            raise _TooCostly(None) from None
+            raise _TooCostly(self._largest(len(grammar))) from None
+
+    def _largest(self, rules: int) -> set[int]:
+        """The tools without which there are not too many of so many rules."""
+        found = set()
+        for size, place in sorted(self._sizes, reverse=True):
+            if rules > _AIM * MOST_RULES:
+                found.add(place)
+                rules -= size
+        return found
 
     def _text(self, grammar: Grammar, budget: Budget) -> tuple[Expr | None, frozenset[str]]:
         """The text that conforms to the response's schema."""
@@ -105,20 +117,23 @@ class BoundedAnswer:
         return root, compiler.marks
 
     def _branches(
-        self, grammar: Grammar, budget: Budget, coarse: Collection[int]
+        self, grammar: Grammar, budget: Budget, coarse: set[int]
     ) -> tuple[list[tuple[str, Expr]], frozenset[str]]:
         """The name and the arguments of each tool; tools with equal parameters share them."""
         assert self._bounds.syntax.calls is not None
         arguments = Arguments(grammar, budget, self._bounds.syntax.calls)
         written: dict[bytes, Expr] = {}
+        self._sizes = []
         for place, (tool, bounds) in enumerate(zip(self._tools, self._bounds.tools, strict=True)):
             if bounds.parameters in written:
                 continue
+            before = len(grammar)
             try:
                 expr = arguments.coarse(tool) if place in coarse else arguments.write(tool, self._left * _SHARE)
             except (InvalidSchema, RecursionError):
-                raise _TooCostly(place) from None
+                raise _TooCostly({place}) from None
             written[bounds.parameters] = expr
+            self._sizes.append((len(grammar) - before, place))
         branches = [written[bounds.parameters] for bounds in self._bounds.tools]
         for place in grammar.impossible(branches):
             wrong = self._tools[place].document.impossible or InvalidSchema("no arguments satisfy this schema")
