@@ -176,7 +176,7 @@ def test_a_pydantic_model_is_a_tool(client: OpenAI, model: str) -> None:
             model=model, messages=user(QUESTION), tools=[tool], tool_choice="required", seed=1,
             parallel_tool_calls=False, max_tokens=ROOM,
         )  # fmt: skip
-        (call,) = found.choices[0].message.tool_calls or ()
+        (call,) = found.choices[0].message.tool_calls or []
         assert isinstance(call.function.parsed_arguments, Weather)
 
 

@@ -46,7 +46,7 @@ def tool_sets() -> list[ToolSet]:
 def _tools(schema: Schema) -> list[dict[str, object]]:
     """schema: of an object whose one property is a function's name, with the schema of its arguments; or of any of
     several such."""
-    found = []
+    found: list[dict[str, object]] = []
     for one in schema.get("anyOf", [schema]):
         for name, parameters in one["properties"].items():
             function = {"name": re.sub("[^A-Za-z0-9_-]", "_", name)[:64], "parameters": parameters}

@@ -281,7 +281,8 @@ async def test_deprecated_functions_are_answered_in_their_own_words(
     if stream:
         choice = accumulated(response.text).choices[0].model_dump()
     else:
-        choice = TypeAdapter(ChatCompletion).validate_json(response.content, strict=True)["choices"][0]
+        choice = response.json()["choices"][0]
+        assert TypeAdapter(ChatCompletion).validate_json(response.content, strict=True)
     message = {name: value for name, value in choice["message"].items() if value is not None}
     assert message == {"role": "assistant", "function_call": {"name": "get_weather", "arguments": CITY}}
     assert choice["finish_reason"] == "function_call"
