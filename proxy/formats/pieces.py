@@ -16,6 +16,8 @@ class TextPieces:
 
     def feed(self, text: str, start: int) -> list[Content]:
         """What can be shown. start: where the text begins in all that the model wrote."""
+        if not text:
+            return []
         shown = [] if start == self._end else self.finish()
         self._end = start + len(text)
         body = text.rstrip()
