@@ -60,7 +60,8 @@ class Arguments:
         if self._syntax.parameters is None:
             expr: Expr = compiler.rule(schemas)
         else:
-            expr = Parameters(compiler, self._syntax.parameters, tool.texts).write(schemas)
+            after = self._syntax.after_call
+            expr = Parameters(compiler, self._syntax.parameters, tool.texts, after).write(schemas)
         compiler.finish()
         self.marks |= compiler.marks
         return expr

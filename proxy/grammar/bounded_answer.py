@@ -26,6 +26,7 @@ from .rules import MOST_RULES, Expr, Grammar, TooLarge
 
 _MOST_ATTEMPTS = 3  # to make only some of the tools coarse
 _AIM = 0.8  # of the rules that there may be
+_EXACT = 0.6  # of the time, before all tools are made coarse, which takes little
 _SHARE = 0.5  # of the time that is left, for one of several
 _DEEP = "the schema is nested too deeply"
 
@@ -44,7 +45,7 @@ class BoundedAnswer:
 
     def __init__(self, bounds: AnswerBounds, seconds: float) -> None:
         self._bounds = bounds
-        self._end = time.thread_time() + seconds
+        self._end = time.thread_time() + seconds * (_EXACT if bounds.tools else 1)
         self._schema = None if bounds.schema is None else _document(bounds.schema)
         self._sizes: list[tuple[int, int]] = []  # in rules, of each tool, and its place
         self._tools = [_parsed(place, tool) for place, tool in enumerate(bounds.tools)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ..syntax import ParameterSyntax
 from .automaton import Automaton, TooManyStates
@@ -24,20 +25,25 @@ from .facets import Objects
 from .free_text import Exit, free_text
 from .intervals import ANY, Intervals
 from .json_value import Value
-from .rules import EMPTY, NEVER, Expr, choice, letters, sequence
+from .rules import EMPTY, NEVER, Expr, Text, choice, letters, sequence
 from .schema import Schema
 from .spelling import spell_raw
 from .strings import language
 
 
 class Parameters:
-    """texts: the parameters that are written as they are."""
+    """texts: the parameters that are written as they are. end: what follows the last one."""
 
-    def __init__(self, compiler: Compiler, syntax: ParameterSyntax, texts: frozenset[str]) -> None:
+    def __init__(self, compiler: Compiler, syntax: ParameterSyntax, texts: frozenset[str], end: str) -> None:
         self._compiler = compiler
         self._grammar = compiler.grammar
         self._syntax = syntax
         self._texts = texts
+        # Another parameter and the end of the call may begin alike; a name is never the beginning of another's.
+        alike = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(syntax.before_name, end, strict=False))
+        )
+        self._begin = sequence(letters(syntax.before_name[:alike]), syntax.before_name[alike:])
 
     def write(self, schemas: tuple[Schema, ...]) -> Expr:
         """The parameters of an object that satisfies the schemas; NEVER where there is none."""
@@ -45,8 +51,7 @@ class Parameters:
         for case in self._compiler.cases(schemas):
             if "object" not in case.types:
                 continue
-            for word in case.marks:
-                self._compiler.mark(word)
+            self._mark(case)
             found += self._listed(case.values) if case.values is not None else [self._object(case.objects)]
         return self._grammar.rule(choice(found), "p")
 
@@ -55,7 +60,7 @@ class Parameters:
         for value in values:
             if isinstance(value.value, dict):
                 pairs = value.value.items()
-                yield sequence(*(self._written(name, letters(self._spelled(name, one))) for name, one in pairs))
+                yield sequence(*(self._written(name, Text(self._spelled(name, one))) for name, one in pairs))
 
     def _spelled(self, name: str, value: object) -> str:
         if name in self._texts and isinstance(value, str):
@@ -64,7 +69,7 @@ class Parameters:
 
     def _written(self, name: str, value: Expr) -> Expr:
         """value: with what follows it."""
-        return sequence(letters(self._syntax.before_name + name + self._syntax.after_name), value)
+        return sequence(self._begin, name, self._syntax.after_name, value)
 
     def _object(self, objects: Objects) -> Expr:
         if objects.low > len(objects.required):
@@ -92,17 +97,36 @@ class Parameters:
     def _value(self, name: str, schemas: tuple[Schema, ...]) -> Expr:
         if name not in self._texts:
             return sequence(self._compiler.rule(schemas), self._syntax.after_value)
-        return choice([one for case in self._compiler.cases(schemas) for one in self._text(case)])
+        cases = self._compiler.cases(schemas)
+        if any(case.values is None for case in cases):
+            return choice([one for case in cases for one in self._text(case)])
+        words = [word for case in cases for word in self._words(case)]
+        end = self._syntax.after_value
+        if any(end[0] in word for word in words):
+            return choice([word + end for word in words])
+        return sequence(choice(words), end)
+
+    def _mark(self, case: Case) -> None:
+        for word in case.marks:
+            self._compiler.mark(word)
+
+    def _words(self, case: Case) -> list[str]:
+        """The listed strings that all else allows."""
+        self._mark(case)
+        found, exact = language(excluding(case))
+        if not exact:
+            self._compiler.mark("enum")
+        words = (value.value for value in case.values or ())
+        return [word for word in words if isinstance(word, str) and found.accepts(word)]
 
     def _text(self, case: Case) -> Iterator[Expr]:
         """One way to satisfy the schema of a string, as it is written, and what follows it."""
-        for word in case.marks:
-            self._compiler.mark(word)
         end = self._syntax.after_value
         if case.values is not None:
-            words = [v.value for v in case.values if isinstance(v.value, str) and v not in case.refused]
-            yield from (letters(word + end) for word in words)
+            # Other strings may begin as these do.
+            yield from (letters(word + end) for word in self._words(case))
         elif "string" in case.types:
+            self._mark(case)
             found, exact = language(excluding(case))
             plain = found.is_universal and exact
             line = None if plain else self._one_line(found)
