@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 from typing_extensions import TypedDict
@@ -42,18 +42,20 @@ def tool_sets() -> list[ToolSet]:
         pytest.skip(f"there are no schemas in {SAMPLE}: FORII_MASKBENCH names their folder")
     schemas = [json.loads(path.read_bytes())["schema"] for path in paths]
     return [
-        ToolSet(path.stem, _tools(_brief(schema) if place % 3 else schema))
+        ToolSet(path.stem, _tools(cast(Schema, _brief(schema) if place % 3 else schema)))
         for place, (path, schema) in enumerate(zip(paths, schemas, strict=True))
     ]
 
 
-def _brief(schema: Any) -> Any:
+def _brief(schema: object) -> object:
     """The schema with short strings and arrays: a small model seldom finds an end where any text will do."""
     if isinstance(schema, list):
         return [_brief(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    bounds = {"string": {"maxLength": 12}, "array": {"maxItems": 2}}.get(str(schema.get("type")), {})
+    bounds: dict[str, object] = {}
+    if schema.get("type") in ("string", "array"):
+        bounds = {"maxLength": 12} if schema["type"] == "string" else {"maxItems": 2}
     return bounds | {name: _brief(inner) for name, inner in schema.items()}
 
 
