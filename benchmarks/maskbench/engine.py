@@ -1,7 +1,11 @@
 """``make maskbench-engine``: what the grammar of each schema costs the default model in a real Triton.
 
-Straight to the engine, one request at a time, an unconstrained one among ten. What the engine writes is read with
-llguidance, too: the two must agree on what the grammar allows, and an answer that ended must be a valid one.
+Straight to the engine, one request at a time, an unconstrained one among ten. An answer with a slow token is given
+again, the same tokens, and each token counts with its shortest time: what another program held up once is not held
+up at the same place every time. What is still slow at the end is asked for once more then, in the same way.
+
+What the engine writes is read with llguidance, too: the two must agree on what the grammar allows, and an answer
+that ended must be a valid one.
 """
 
 from __future__ import annotations
@@ -9,11 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -34,7 +39,7 @@ from proxy.models import load_catalog
 from proxy.settings import Settings
 
 _PLAIN_EVERY = 10
-_AGAIN = 2  # a slow answer is given so often again: the same tokens, so that what is slow by chance is told apart
+_AGAIN = 4  # times that an answer with a slow token is given again; and again at the end
 _SLOW = 0.01  # seconds that a token may take longer than an unconstrained one
 
 
@@ -50,12 +55,14 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.maskbench.engine", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE, help="of schema files")
-    parser.add_argument("--only", default="", metavar="NAME", help="schemas whose name holds this")
+    parser.add_argument("--only", default="", metavar="NAME", help="schemas whose name matches this")
     parser.add_argument("--open", action="store_true", help="objects may have keys that the schema leaves unsaid")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth schema")
     parser.add_argument("--tokens", type=int, default=32, metavar="N", help="that an answer may have")
     given = parser.parse_args()
-    paths = sorted(path for path in given.folder.glob("*.json") if given.only in path.name)[:: given.every]
+    paths = sorted(path for path in given.folder.glob("*.json") if re.search(given.only, path.name))[
+        :: given.every
+    ]
     console = Console(stderr=True)
     if not paths:
         console.print(f"SKIPPED: no schema files in {given.folder}", style="bold red")
@@ -94,6 +101,11 @@ async def _measure(
                 if number % _PLAIN_EVERY == 0:
                     plain.append(await asker.ask(None, number))
                 rows.append(await _row(asker, name, compiled, _usual(plain)))
+            for number, row in enumerate(track(rows, "Again", console=console)):
+                compiled = grammars[number][1]
+                if isinstance(compiled, CompiledSchema) and _is_slow(row.answer, _usual(plain)):
+                    again = await _faster(asker, compiled.ebnf, row.answer, _usual(plain))
+                    rows[number] = replace(row, answer=again)
         finally:
             await engine.close()
     return rows, plain
@@ -102,18 +114,30 @@ async def _measure(
 async def _row(asker: Asker, name: str, compiled: CompiledSchema | str, plain: float) -> Row:
     if isinstance(compiled, str):
         return Row(name, Answer(failure=compiled), compiled)
-    answer = await asker.ask(compiled.ebnf)
-    for _ in range(_AGAIN):
-        if max(answer.gaps, default=0.0) <= plain + _SLOW:
-            break
-        answer = answer.or_faster(await asker.ask(compiled.ebnf))
+    answer = await _faster(asker, compiled.ebnf, await asker.ask(compiled.ebnf), plain)
     return Row(name, answer, answer.failure or wrong(compiled, answer))
+
+
+async def _faster(asker: Asker, ebnf: str, answer: Answer, plain: float) -> Answer:
+    """The answer, each token with the shortest time of all times that it was given."""
+    for _ in range(_AGAIN):
+        if not _is_slow(answer, plain):
+            break
+        answer = answer.or_faster(await asker.ask(ebnf))
+    return answer
+
+
+def _is_slow(answer: Answer, plain: float) -> bool:
+    return max(answer.gaps, default=0.0) > plain + _SLOW
 
 
 def wrong(compiled: CompiledSchema, answer: Answer) -> str:
     """What is wrong with an answer, or empty."""
     try:
+        # Its own way of reading is stricter than the grammar.
         taken = Reader(compiled.ebnf).taken(answer.text)
+        if taken is not None and (answer.whole or taken != answer.text):
+            taken = Reader(compiled.ebnf, exactly=True).taken(answer.text)
     except Unreadable as error:
         return f"llguidance cannot read it: {error}"
     if taken is not None and (answer.whole or taken != answer.text):

@@ -26,7 +26,7 @@ _PATIENCE = 20.0  # seconds for one schema, everything included
 class Verdict:
     """What came of one schema. Counts are of instances. failure: why nothing could be judged, as ``refused: ...``,
     ``crashed: ...`` or ``unread: ...``. faults: what is wrong, in words. reordered: instances that are refused for
-    the order of their keys alone."""
+    the order of their keys alone. seconds: of processor time, to compile."""
 
     name: str
     seconds: float = 0.0
@@ -69,11 +69,11 @@ def judge(path: Path) -> Verdict:
 
 
 def _compile(verdict: Verdict, schema: JSON, tests: list[dict[str, JSON]]) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     try:
         compiled = compile_schema(schema, open_objects=True)
     finally:
-        verdict.seconds = time.perf_counter() - begin
+        verdict.seconds = time.thread_time() - begin
     verdict.rules = compiled.ebnf.count("::=")
     verdict.checked = tuple(sorted(compiled.checked))
     reader = Reader(compiled.ebnf)

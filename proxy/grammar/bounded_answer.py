@@ -17,6 +17,7 @@ from .answer_bounds import AnswerBounds, ToolBounds
 from .arguments import Arguments, ParsedTool
 from .budget import MOST_BROAD, MOST_BROAD_OPEN, Budget
 from .calls import calls
+from .clock import Clock
 from .compiled import SchemaCheck
 from .compiler import Compiler
 from .document import Document
@@ -28,6 +29,7 @@ _MOST_ATTEMPTS = 3  # to make only some of the tools coarse
 _AIM = 0.8  # of the rules that there may be
 _EXACT = 0.6  # of the time, before all tools are made coarse, which takes little
 _SHARE = 0.5  # of the time that is left, for one of several
+_NO_HURRY = Clock(float("inf"))
 _DEEP = "the schema is nested too deeply"
 
 
@@ -47,6 +49,7 @@ class BoundedAnswer:
         self._bounds = bounds
         self._end = time.thread_time() + seconds * (_EXACT if bounds.tools else 1)
         self._schema = None if bounds.schema is None else _document(bounds.schema)
+        self._clock = _NO_HURRY  # of what is being written
         self._sizes: list[tuple[int, int]] = []  # in rules, of each tool, and its place
         self._tools = [_parsed(place, tool) for place, tool in enumerate(bounds.tools)]
 
@@ -76,7 +79,7 @@ class BoundedAnswer:
 
     def _attempt(self, coarse: set[int]) -> tuple[dict[Thinking, str], frozenset[str]]:
         """coarse: the tools whose arguments may be any."""
-        grammar = Grammar()
+        grammar = Grammar(lambda: self._clock.check())
         budget = Budget(MOST_BROAD_OPEN if self._bounds.open_objects else MOST_BROAD)
         schema, marks = self._text(grammar, budget)
         following = None
@@ -109,10 +112,13 @@ class BoundedAnswer:
         compiler = Compiler(self._schema, open_objects=self._bounds.open_objects, seconds=seconds)
         compiler.grammar, compiler.budget = grammar, budget
         root = compiler.rule((self._schema.root,))
+        self._clock = Clock(seconds)
         try:
             compiler.finish()
         except RecursionError:
             raise InvalidSchema(_DEEP) from None
+        finally:
+            self._clock = _NO_HURRY
         if grammar.impossible([root]):
             raise self._schema.impossible or InvalidSchema("no value satisfies this schema")
         return root, compiler.marks
@@ -130,7 +136,7 @@ class BoundedAnswer:
                 continue
             before = len(grammar)
             try:
-                expr = arguments.coarse(tool) if place in coarse else arguments.write(tool, self._left * _SHARE)
+                expr = arguments.coarse(tool) if place in coarse else self._exact(arguments, tool)
             except (InvalidSchema, RecursionError):
                 raise _TooCostly({place}) from None
             written[bounds.parameters] = expr
@@ -141,6 +147,14 @@ class BoundedAnswer:
             raise InvalidParameters(place, wrong.message, wrong.path, wrong.keyword)
         names = [tool.name for tool in self._tools]
         return list(zip(names, branches, strict=True)), arguments.marks
+
+    def _exact(self, arguments: Arguments, tool: ParsedTool) -> Expr:
+        seconds = self._left * _SHARE
+        self._clock = Clock(seconds)
+        try:
+            return arguments.write(tool, seconds)
+        finally:
+            self._clock = _NO_HURRY
 
     @property
     def _left(self) -> float:

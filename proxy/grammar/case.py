@@ -50,7 +50,7 @@ class Case:
 
     def marked(self, word: str) -> Case:
         """The same, with a keyword left to the check."""
-        return replace(self, marks=self.marks | {word})
+        return self if word in self.marks else replace(self, marks=self.marks | {word})
 
     @property
     def possible(self) -> bool:

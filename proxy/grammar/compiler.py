@@ -8,7 +8,6 @@ A location in the schema is a set of schemas that all hold there. Each such set 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 
@@ -16,15 +15,16 @@ from .arrays import write_array
 from .automaton import Automaton, TooManyStates
 from .budget import MOST_BROAD, MOST_BROAD_OPEN, Budget
 from .case import Case
+from .clock import Clock
 from .document import Document
-from .facets import Strings
+from .facets import Arrays, Objects, Strings
 from .invalid import InvalidSchema
 from .json_value import Value
 from .normal_form import NormalForm
 from .numbers import write as write_number
 from .objects import write_object
 from .rules import Expr, Grammar, Rule, Text, TooLarge, Unsatisfiable, choice, letters
-from .schema import Schema
+from .schema import ANY_ARRAY, ANY_OBJECT, Schema
 from .spelling import spell
 from .strings import language
 from .strings import write as write_string
@@ -37,13 +37,13 @@ class Compiler:
     """seconds: how long it may take."""
 
     def __init__(self, document: Document, *, open_objects: bool, seconds: float) -> None:
-        self.grammar = Grammar()
+        clock = Clock(seconds)
+        self.grammar = Grammar(clock.check)
         self.budget = Budget(MOST_BROAD_OPEN if open_objects else MOST_BROAD)
         self.open_objects = open_objects
         self._document = document
         self._marks: set[str] = set()
-        self._deadline = time.thread_time() + seconds
-        self._normal = NormalForm(document, self._deadline)
+        self._normal = NormalForm(document, clock)
         self._rules: dict[frozenset[Schema], Rule] = {}
         self._written: dict[Hashable, Rule] = {}
         self._waiting: list[tuple[Rule, frozenset[Schema]]] = []
@@ -64,8 +64,6 @@ class Compiler:
         """Writes the rules that were asked for. Raises InvalidSchema where it takes too long."""
         while self._waiting:
             rule, schemas = self._waiting.pop(0)
-            if time.thread_time() > self._deadline:
-                raise InvalidSchema("the schema takes too long to compile; make it smaller")
             self.grammar.define(rule, self._alternatives(self._normal.cases(schemas)))
 
     @property
@@ -80,8 +78,7 @@ class Compiler:
     def rule(self, schemas: tuple[Schema, ...]) -> Rule:
         """The rule for a value that satisfies all the schemas; it is written later."""
         key = self._normal.plain(schemas)
-        if key and len(self.grammar) > MOST_RULES and key not in self._rules:
-            self.mark("size")
+        if key and key not in self._rules and self._is_full():
             return self.rule(())
         found = self._rules.get(key)
         if found is None:
@@ -152,8 +149,8 @@ class Compiler:
             "boolean": lambda: plain_values(case, "boolean"),
             "number": lambda: self._number(case),
             "string": lambda: self._string(case),
-            "array": lambda: self._shared(case.arrays, lambda: write_array(self, case.arrays)),
-            "object": lambda: self._shared(case.objects, lambda: write_object(self, case.objects)),
+            "array": lambda: self._array(case.arrays),
+            "object": lambda: self._object(case.objects),
         }
         return [write() for kind, write in writers.items() if kind in case.types]
 
@@ -174,6 +171,23 @@ class Compiler:
             return expr
 
         return self._shared(strings, write)
+
+    def _array(self, arrays: Arrays) -> Expr:
+        if arrays != ANY_ARRAY and arrays not in self._written and self._is_full():
+            return self._array(ANY_ARRAY)
+        return self._shared(arrays, lambda: write_array(self, arrays))
+
+    def _object(self, objects: Objects) -> Expr:
+        if objects != ANY_OBJECT and objects not in self._written and self._is_full():
+            return self._object(ANY_OBJECT)
+        return self._shared(objects, lambda: write_object(self, objects))
+
+    def _is_full(self) -> bool:
+        """Whether there are so many rules that what is left is said no more; it is marked."""
+        if len(self.grammar) + len(self._waiting) <= MOST_RULES:
+            return False
+        self.mark("size")
+        return True
 
     def _shared(self, key: Hashable, write: Callable[[], Expr]) -> Expr:
         """What has been written for the same facets before."""

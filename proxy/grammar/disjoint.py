@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .case import Case
+from .clock import Clock
 from .facets import Numbers, Objects
+from .json_value import Value
 from .schema import Schema
 
 _DEEPEST = 4  # properties inside of properties that are looked into
@@ -14,8 +16,47 @@ _DEEPEST = 4  # properties inside of properties that are looked into
 class Disjoint:
     """cases: the ways to satisfy schemas together."""
 
-    def __init__(self, cases: Callable[[tuple[Schema, ...]], tuple[Case, ...]]) -> None:
+    def __init__(self, cases: Callable[[tuple[Schema, ...]], tuple[Case, ...]], clock: Clock) -> None:
         self._cases = cases
+        self._clock = clock
+
+    def rivals(self, groups: Sequence[Sequence[Case]], most: int) -> list[list[int]]:
+        """For each group the numbers of those that may hold together with it; where they are more than most, not
+        all of them."""
+        found: list[list[int]] = [[] for _ in groups]
+        if self._told_apart(groups):
+            return found
+        for index, ours in enumerate(groups):
+            self._clock.check()
+            for other in range(index):
+                if min(len(found[index]), len(found[other])) > most:
+                    continue
+                if not self.groups(ours, groups[other]):
+                    found[index].append(other)
+                    found[other].append(index)
+        return found
+
+    def _told_apart(self, groups: Sequence[Sequence[Case]]) -> bool:
+        """Whether one required property has values of its own in each of the groups: nothing else has to be
+        looked at, however many there are."""
+        names = dict.fromkeys(name for case in groups[0] for name in case.objects.required)
+        return any(self._tells_apart(name, groups) for name in names)
+
+    def _tells_apart(self, name: str, groups: Sequence[Sequence[Case]]) -> bool:
+        taken: set[Value] = set()
+        for group in groups:
+            ours: set[Value] = set()
+            for case in group:
+                if case.types != {"object"} or case.values is not None or name not in case.objects.required:
+                    return False
+                for inner in self._cases(case.objects.at(name)[0]):
+                    if inner.values is None:
+                        return False
+                    ours.update(inner.values)
+            if not taken.isdisjoint(ours):
+                return False
+            taken |= ours
+        return True
 
     def groups(self, ours: Sequence[Case], theirs: Sequence[Case], depth: int = 0) -> bool:
         """True: no value satisfies one of ours and one of theirs. False: perhaps some does."""

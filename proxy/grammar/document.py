@@ -14,6 +14,8 @@ import jsonschema_rs
 from .draft import escape, settle, subschemas
 from .invalid import InvalidSchema
 from .json_value import JSON, JSONObject
+from .mistakes import mistake
+from .needed import needed, same_place
 from .schema import ANYTHING, NOTHING, Schema
 from .words import Words, absolute
 
@@ -25,8 +27,8 @@ _FIELDS = tuple(field.name for field in fields(Schema))
 
 
 class Document:
-    """root: the whole schema, parsed. impossible: a subschema that nothing satisfies, if one was seen. Raises
-    InvalidSchema for what is not JSON Schema, and for references that lead nowhere or out of the schema."""
+    """root: the whole schema, parsed. Raises InvalidSchema for what is not JSON Schema, for references that lead
+    nowhere or out of the schema, and for an object that there must be and cannot."""
 
     def __init__(self, schema: JSON) -> None:
         _measure(schema)
@@ -36,12 +38,18 @@ class Document:
         self._parsed: dict[tuple[int, str], Schema] = {}
         self._places: dict[str, tuple[JSON, str, str]] = {}
         self._targets: dict[str, Schema] = {}
-        self.impossible: InvalidSchema | None = None
+        self._impossible: dict[int, InvalidSchema] = {}  # by the raw schema
         self._index(self.schema, _HOME, "#")
         self._check_references()
         self.validator = self._validator()
         self.root = self.parse(self.schema, _HOME, "#")
         self._follow()
+        self._refuse_the_impossible()
+
+    @property
+    def impossible(self) -> InvalidSchema | None:
+        """What is wrong with a subschema that no object satisfies, if one was seen."""
+        return next(iter(self._impossible.values()), None)
 
     def target(self, uri: str) -> Schema:
         """What a reference leads to."""
@@ -58,8 +66,9 @@ class Document:
         if found is None:
             here = self._base(raw, base)
             words = Words(raw, here, path, self.draft, self.parse)
-            self.impossible = self.impossible or words.impossible
             found = self._parsed[key] = self.intern(words.schema())
+            if (impossible := words.impossible()) is not None:
+                self._impossible[id(raw)] = impossible
         return found
 
     def intern(self, schema: Schema) -> Schema:
@@ -113,6 +122,31 @@ class Document:
                 schema.ref for schema in self._interned.values() if schema.ref and schema.ref not in self._targets
             ]
 
+    def _refuse_the_impossible(self) -> None:
+        """Looks at the places that every answer has. What may be something else than an object is let be; where
+        the schema does not say what it is, its words do."""
+        waiting: list[tuple[JSON, str, frozenset[str] | None]] = [(self.schema, _HOME, None)]
+        seen: set[int] = set()
+        while waiting and self._impossible:
+            raw, base, types = waiting.pop()
+            if not isinstance(raw, dict) or id(raw) in seen:
+                continue
+            seen.add(id(raw))
+            here = self._base(raw, base)
+            own = self.parse(raw, base, "#")
+            if own.types is not None:
+                types = own.types if types is None else types & own.types
+            if types in (None, {"object"}) and own.values is None and id(raw) in self._impossible:
+                raise self._impossible[id(raw)]
+            if own.ref:
+                target, base_of_it, _ = self._place(own.ref, "#", "$ref")
+                waiting.append((target, base_of_it, types))
+                if self.draft.lone_ref:
+                    continue
+            waiting += ((child, here, types) for child in same_place(raw))
+            if own.values is None:
+                waiting += ((child, here, None) for child in needed(raw, types))
+
     def _place(self, uri: str, path: str, word: str) -> tuple[JSON, str, str]:
         """The raw schema that a URI leads to, with its base and path. path, word: who asks."""
         if uri in self._places:
@@ -142,9 +176,7 @@ class Document:
         try:
             return self.draft.validator(self.schema, validate_formats=True, offline=True)
         except jsonschema_rs.ValidationError as error:
-            *place, word = [str(part) for part in error.instance_path] or [""]
-            path = "#" + "".join("/" + escape(part) for part in place)
-            raise InvalidSchema(f"this is not JSON Schema: {error.message}", path, word) from error
+            raise mistake(self.schema, self.draft, error) from error
         except ValueError as error:
             raise InvalidSchema(f"this is not JSON Schema: {error}") from error
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from .regex import pattern
@@ -96,13 +97,20 @@ class Arrays:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ObjectPart:
-    """One schema's ``properties``, ``patternProperties`` and ``additionalProperties`` (None: not said)."""
+    """One schema's ``properties``, ``patternProperties`` and ``additionalProperties`` (None: not said). lists:
+    that these are the object's properties; ``not`` and ``if`` only ask what they are like."""
 
     properties: tuple[tuple[str, Schema], ...] = ()
     patterns: tuple[tuple[str, Schema], ...] = ()
     additional: Schema | None = None
+    lists: bool = True
+
+    @cached_property
+    def named(self) -> dict[str, Schema]:
+        """The schemas of ``properties``."""
+        return dict(self.properties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ class Objects:
         found: list[Schema] = []
         certain = True
         for part in self.parts:
-            said = [schema for known, schema in part.properties if known == name]
+            said = [part.named[name]] if name in part.named else []
             for source, schema in part.patterns:
                 matching, exact = pattern(source)
                 if matching.accepts(name):

@@ -85,7 +85,7 @@ class Negation:
             yield Schema(types=kind, objects=Objects(forbidden=frozenset((name,)))), True
         for part in objects.parts:
             for name, schema in part.properties:
-                wrong = ObjectPart(properties=((name, self._negated(schema)),))
+                wrong = ObjectPart(properties=((name, self._negated(schema)),), lists=False)
                 yield Schema(types=kind, objects=Objects(parts=(wrong,), required=(name,))), True
             if part.patterns or part.additional not in (None, ANYTHING):
                 yield Schema(types=kind), False

@@ -5,20 +5,20 @@ too much, never too little.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from .case import Case
+from .clock import Clock
 from .disjoint import Disjoint
 from .document import Document
 from .facets import Objects
-from .invalid import InvalidSchema
 from .json_value import JSON, Value
 from .negation import Negation
 from .schema import ANYTHING, Schema
 
 MOST_CASES = 64  # of one location, where choices multiply
 MOST_BRANCHES = 1000  # of one choice by itself
+MOST_RIVALS = 32  # branches of a oneOf that another is kept apart from
 
 _PLAIN: tuple[JSON, ...] = (None, True, False)
 _PLAIN_VALUES = tuple(map(Value.of, _PLAIN))
@@ -27,14 +27,14 @@ Above = tuple[tuple[Schema, int], ...]
 
 
 class NormalForm:
-    """deadline: by time.thread_time(); past it InvalidSchema is raised."""
+    """clock: past its time InvalidSchema is raised."""
 
-    def __init__(self, document: Document, deadline: float) -> None:
+    def __init__(self, document: Document, clock: Clock) -> None:
         self._document = document
-        self._deadline = deadline
+        self._clock = clock
         self._known: dict[frozenset[Schema], tuple[Case, ...]] = {}
         self._alone: dict[Schema, Schema] = {}
-        self._disjoint = Disjoint(lambda schemas: self.cases(self.plain(schemas)))
+        self._disjoint = Disjoint(lambda schemas: self.cases(self.plain(schemas)), clock)
         self._negation = Negation(document.target, document.intern)
 
     def plain(self, schemas: tuple[Schema, ...]) -> frozenset[Schema]:
@@ -73,8 +73,7 @@ class NormalForm:
 
     def _both(self, cases: list[Case], schema: Schema, above: Above, choices: int = 0) -> list[Case]:
         """The cases, and the schema too. above: what is being added, and how many choices had been made there."""
-        if time.thread_time() > self._deadline:
-            raise InvalidSchema("the schema takes too long to compile; make it smaller")
+        self._clock.check()
         if schema.never or not cases:
             return []
         for other, then in above:
@@ -118,14 +117,12 @@ class NormalForm:
             return [case.marked("oneOf") for case in cases]
         groups = [self._both(cases, branch, above, choices + 1) for branch in branches]
         found: list[Case] = []
-        for index, group in enumerate(groups):
-            rivals = [
-                branches[other]
-                for other, theirs in enumerate(groups)
-                if other != index and not self._disjoint.groups(group, theirs)
-            ]
-            for rival in rivals:
-                group = self._not(group, rival, "oneOf", above, choices + 1)
+        for group, rivals in zip(groups, self._disjoint.rivals(groups, MOST_RIVALS), strict=True):
+            if len(rivals) > MOST_RIVALS:
+                group = [case.marked("oneOf") for case in group]
+            else:
+                for rival in rivals:
+                    group = self._not(group, branches[rival], "oneOf", above, choices + 1)
             found += group
         unique = dict.fromkeys(found)
         return list(unique) if self._few(unique, cases, branches) else [case.marked("oneOf") for case in cases]
@@ -142,7 +139,11 @@ class NormalForm:
 
     def _if(self, cases: list[Case], schema: Schema, above: Above, choices: int) -> list[Case]:
         assert schema.condition is not None
-        met = self._both(cases, schema.condition, above, choices + 1)
+        met = [
+            _asked(case, found)
+            for case in cases
+            for found in self._both([case], schema.condition, above, choices + 1)
+        ]
         unmet = self._not(cases, schema.condition, "if", above, choices + 1)
         met = self._both(met, schema.then or ANYTHING, above, choices + 1)
         unmet = self._both(unmet, schema.otherwise or ANYTHING, above, choices + 1)
@@ -154,3 +155,11 @@ class NormalForm:
         present = Schema(types=frozenset(("object",)), objects=Objects(required=(name,)), all_of=(needed,))
         found = [c for branch in (present, without) for c in self._both(cases, branch, above, choices + 1)]
         return found if len(found) <= MOST_CASES else [case.marked("dependencies") for case in cases]
+
+
+def _asked(before: Case, after: Case) -> Case:
+    """The case of a condition that is met: it lists no properties."""
+    known = len(before.objects.parts)
+    parts = after.objects.parts
+    asked = tuple(replace(part, lists=False) for part in parts[known:])
+    return replace(after, objects=replace(after.objects, parts=parts[:known] + asked)) if asked else after

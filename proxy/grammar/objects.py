@@ -1,15 +1,12 @@
 """What is asked of an object in, its grammar out.
 
 Keys come in the order of ``properties``, optional ones may be left out, others follow (in open objects: anywhere).
-The rules are a table of states: which property is next, and how many there are so far, as far as that matters::
-
-"{" (a (", " b)? | b) "}"     with a and b optional, as  "{" ("a: 1" r1 | "b: 1" r2 | "}")  r1 ::= ", b: 1" r2 |
-r2
+Here is told which properties there can be, and how many; ``members.py`` writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .all_but import all_but
@@ -17,24 +14,15 @@ from .automaton import Automaton, TooManyStates
 from .facets import Objects
 from .json_value import written
 from .lowering import Lowering
+from .members import MOST_RULES, Member, Members, Table, in_any_order
 from .regex import pattern
-from .rules import NEVER, Expr, Rule, Sequence, Text, choice, letters, sequence
+from .rules import NEVER, Expr, choice, sequence
 from .schema import Schema
-from .spelling import spell
+from .spelling import any_string, spell
 
 MOST_CELLS = 600  # of the table
-_LONG = 64  # parts of a sequence
 _MOST_CLASSES = 16  # of names that patterns tell apart
 _MOST_WORDS = 200  # declared names that others are kept apart from
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A declared property. name: in quotes."""
-
-    name: str
-    value: Expr
-    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +43,22 @@ class _Writer:
         self._lowering = lowering
         self._grammar = lowering.grammar
         self._objects = objects
-        self._allowed, self._exact_names = self._name_language()
+        self._required = frozenset(objects.required)
+        self._of_any_name: set[Expr] = set()  # values that a property may have whatever it is called
+        self._allowed = self._name_language()
+        names = self._listed()
+        self._closed = self._is_closed(names)
+        patterns = any(part.patterns for part in objects.parts)
+        # What is asked of a name that there cannot be is of no account.
+        asked = () if self._closed and not patterns else (name for part in objects.parts for name in part.named)
+        self._declared = tuple(names | dict.fromkeys(asked))
 
     def expr(self) -> Expr:
-        members = self._members()
-        if members is None:
+        if not all(map(self._is_possible, self._objects.required)):
             return NEVER
+        members = self._members()
         low, high = self._objects.low, self._objects.high
-        extra = self._extra(closed=self._closed(len(members)))
+        extra = self._extra()
         needed = sum(member.required for member in members)
         if high is not None and high < needed:
             return NEVER
@@ -76,57 +72,68 @@ class _Writer:
                 if counts:
                     self._lowering.mark(word)
             top, low, high = 1, min(low, 1), None
-        return _Table(self._lowering, members, extra, low, high, top).expr()
+        anywhere = self._lowering.open_objects and extra != NEVER
+        if anywhere:
+            # These come as any other property does; to read them in two ways would cost the engine time.
+            members = [member for member in members if member.required or member.value not in self._of_any_name]
+        found = Members(members, extra, anywhere, low, high, top)
+        if found.rules > MOST_RULES:
+            self._lowering.mark("size")
+            return in_any_order(self._grammar, found)
+        return Table(self._grammar, found).expr()
 
-    def _members(self) -> list[_Member] | None:
-        """The declared properties in order; None where one is required that cannot be."""
-        required = frozenset(self._objects.required)
+    def _members(self) -> list[Member]:
+        """The declared properties in order, those that can be there."""
         found = []
-        for name in self._declared():
+        for name in self._declared:
             schemas, certain = self._objects.at(name)
             if not certain:
                 self._lowering.mark("patternProperties")
-            possible = name not in self._objects.forbidden and self._allowed.accepts(name)
-            if possible and not any(schema.never for schema in schemas):
+            if self._is_possible(name):
                 value = self._lowering.rule(schemas)
-                found.append(_Member(written(name), value, name in required))
-            elif name in required:
-                return None
+                found.append(Member(written(name), value, name in self._required))
         return found
 
-    def _declared(self) -> list[str]:
-        names = [name for part in self._objects.parts for name, _ in part.properties]
-        return list(dict.fromkeys([*names, *self._objects.required]))
+    def _is_possible(self, name: str) -> bool:
+        forbidden = name in self._objects.forbidden or not self._allowed.accepts(name)
+        return not forbidden and not any(schema.never for schema in self._objects.at(name)[0])
 
-    def _closed(self, members: int) -> bool:
+    def _listed(self) -> dict[str, None]:
+        """The names that are the object's own, in order."""
+        names = [name for part in self._objects.parts if part.lists for name in part.named]
+        return dict.fromkeys([*names, *self._objects.required])
+
+    def _is_closed(self, names: Iterable[str]) -> bool:
         """Objects that list their properties and say nothing of others have no others, if that leaves enough."""
-        if self._lowering.open_objects:
-            return False
-        parts = self._objects.parts
+        parts = [part for part in self._objects.parts if part.lists]
         listed = any(part.properties or part.patterns for part in parts)
-        said = any(part.additional is not None for part in parts)
-        return listed and not said and members >= self._objects.low
+        if self._lowering.open_objects or not listed or any(part.additional is not None for part in parts):
+            return False
+        return self._objects.low < 2 or sum(map(self._is_possible, names)) >= self._objects.low
 
-    def _name_language(self) -> tuple[Automaton, bool]:
+    def _name_language(self) -> Automaton:
         """What ``propertyNames`` leave of all names."""
         if not self._objects.names:
-            return Automaton.EVERYTHING, True
+            return Automaton.EVERYTHING
         automaton, exact = self._lowering.names(self._objects.names)
         if not exact:
             self._lowering.mark("propertyNames")
-        return automaton, exact
+        return automaton
 
-    def _extra(self, closed: bool) -> Expr:
+    def _extra(self) -> Expr:
         """A property that is not declared: its name, colon and value."""
-        declared = frozenset(self._declared()) | self._objects.forbidden
+        declared = frozenset(self._declared) | self._objects.forbidden
         pairs = []
         for names in self._classes():
             schemas = self._said(names.matched)
-            if any(schema.never for schema in schemas) or (closed and names.matched == frozenset()):
+            if any(schema.never for schema in schemas) or (self._closed and names.matched == frozenset()):
                 continue
             key = self._key(names, declared)
             if key != NEVER:
-                pairs.append(sequence(key, ": ", self._lowering.rule(schemas)))
+                value = self._lowering.rule(schemas)
+                pairs.append(sequence(key, ": ", value))
+                if key == any_string(self._grammar):
+                    self._of_any_name.add(value)
         return choice(pairs)
 
     def _classes(self) -> list[_Names]:
@@ -184,79 +191,3 @@ class _Writer:
         if not exact:
             self._lowering.mark("patternProperties")
         return expr
-
-
-class _Table:
-    """The states: (the next member, how many properties there are so far; top: so many or more)."""
-
-    def __init__(
-        self, lowering: Lowering, members: list[_Member], extra: Expr, low: int, high: int | None, top: int
-    ) -> None:
-        self._grammar = lowering.grammar
-        self._anywhere = lowering.open_objects and extra != NEVER
-        self._members = members
-        self._extra = extra
-        # Where other names may come, these are written so that they can begin alike.
-        self._key: Callable[[str], Expr] = Text if extra == NEVER else letters
-        self._low, self._high, self._top = low, high, top
-
-    def expr(self) -> Expr:
-        after = self._ends()
-        for member in reversed(self._members):
-            after = self._before(member, after)
-        return sequence("{", after[0])
-
-    def _next(self, count: int) -> int | None:
-        """The count after one more property; None where there may be no more."""
-        if self._high is not None and count >= self._high:
-            return None
-        return min(count + 1, self._top)
-
-    def _with_extras(self, count: int, plain: list[Expr], row: list[Rule]) -> list[Expr]:
-        following = self._next(count)
-        if following is None:
-            return plain
-        return [*plain, sequence(", " if count else "", self._extra, row[following])]
-
-    def _row(self) -> list[Rule]:
-        return [self._grammar.fresh("o") for _ in range(self._top + 1)]
-
-    def _ends(self) -> list[Expr]:
-        """By count: no member is left."""
-        if self._extra == NEVER:
-            return [Text("}") if count >= self._low else NEVER for count in range(self._top + 1)]
-        row = self._row()
-        bodies = [
-            choice(self._with_extras(count, [Text("}")] if count >= self._low else [], row))
-            for count in range(self._top + 1)
-        ]
-        for rule, body in zip(row, bodies, strict=True):
-            self._grammar.define(rule, body)
-        return [bodies[0], *row[1:]]
-
-    def _before(self, member: _Member, after: list[Expr]) -> list[Expr]:
-        """By count: this member is next."""
-        row = self._row() if self._anywhere else []
-        bodies = []
-        for count in range(self._top + 1):
-            following = self._next(count)
-            options: list[Expr] = []
-            if following is not None:
-                options.append(
-                    sequence(", " if count else "", self._key(member.name), ": ", member.value, after[following])
-                )
-            if not member.required:
-                options.append(after[count])
-            bodies.append(choice(self._with_extras(count, options, row) if self._anywhere else options))
-        if self._anywhere:
-            for rule, body in zip(row, bodies, strict=True):
-                self._grammar.define(rule, body)
-            return [bodies[0], *row[1:]]
-        if member.required:
-            return [self._grammar.rule(body, "o") if _is_long(body) else body for body in bodies]
-        return [bodies[0], *(self._grammar.rule(body, "o") for body in bodies[1:])]
-
-
-def _is_long(expr: Expr) -> bool:
-    """Long sequences are cut into rules: each member copies what follows it."""
-    return isinstance(expr, Sequence) and len(expr.parts) > _LONG

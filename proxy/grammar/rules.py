@@ -15,105 +15,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 
+from .expressions import (
+    EMPTY,
+    NEVER,
+    Chars,
+    Choice,
+    Expr,
+    Repeat,
+    Rule,
+    Sequence,
+    Text,
+    choice,
+    letters,
+    repeat,
+    sequence,
+)
+from .factored import factored
 from .intervals import ASCII, BEYOND_ASCII, Intervals
+
+__all__ = [
+    "EMPTY",
+    "NEVER",
+    "Chars",
+    "Choice",
+    "Expr",
+    "Grammar",
+    "Repeat",
+    "Rule",
+    "Sequence",
+    "Text",
+    "TooLarge",
+    "Unsatisfiable",
+    "choice",
+    "letters",
+    "repeat",
+    "sequence",
+]
 
 MOST_RULES = 3000  # XGrammar 0.1.25 reads rules in quadratic time: 3,000 take it 0.9 s
 _SPELLED = 16  # so many characters beyond ASCII are written one by one
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """These characters."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chars:
-    """One character out of these code points. Beyond ASCII: none, all, or a few."""
-
-    points: Intervals
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Whatever the rule of this name says."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    parts: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of the parts; of none: nothing ever matches."""
-
-    parts: tuple[Expr, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """low to high times the body; high None: no limit."""
-
-    body: Expr
-    low: int
-    high: int | None
-
-
-Expr = Text | Chars | Rule | Sequence | Choice | Repeat
-EMPTY = Text("")
-NEVER = Choice(())
-
-
-def sequence(*parts: Expr | str) -> Expr:
-    """The parts one after the other; a string stands for its characters."""
-    flat: list[Expr] = []
-    for part in parts:
-        expr = Text(part) if isinstance(part, str) else part
-        if expr == NEVER:
-            return NEVER
-        for piece in expr.parts if isinstance(expr, Sequence) else (expr,):
-            if isinstance(piece, Text) and flat and isinstance(flat[-1], Text):
-                flat[-1] = Text(flat[-1].text + piece.text)
-            elif piece != EMPTY:
-                flat.append(piece)
-    return flat[0] if len(flat) == 1 else Sequence(tuple(flat)) if flat else EMPTY
-
-
-def letters(text: str) -> Expr:
-    """The text, character by character. A reader that takes the longest literal that can begin, and never goes
-    back, needs it where other strings may begin in the same way."""
-    return sequence(*map(_letter, text))
-
-
-@lru_cache(maxsize=4096)
-def _letter(char: str) -> Chars:
-    return Chars(Intervals.of(char))
-
-
-def choice(parts: Seq[Expr | str]) -> Expr:
-    """One of the parts, each of them once."""
-    flat: dict[Expr, None] = {}
-    for part in parts:
-        expr = Text(part) if isinstance(part, str) else part
-        flat.update(dict.fromkeys(expr.parts if isinstance(expr, Choice) else (expr,)))
-    return next(iter(flat)) if len(flat) == 1 else Choice(tuple(flat))
-
-
-def repeat(body: Expr, low: int, high: int | None) -> Expr:
-    """low to high times the body."""
-    if high == 0 or (body == NEVER and low == 0):
-        return EMPTY
-    if body == NEVER or (low == 1 and high == 1):
-        return body
-    return Repeat(body, low, high)
 
 
 class Unsatisfiable(ValueError):
@@ -125,9 +68,11 @@ class TooLarge(ValueError):
 
 
 class Grammar:
-    """Collects rules. Each has a fresh name and is defined once."""
+    """Collects rules. Each has a fresh name and is defined once. tick: called for each of them; it may raise to
+    put an end to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
         self._bodies: dict[str, Expr] = {}
         self._shared: dict[Hashable, Rule] = {}
         self._numbers = count()
@@ -137,6 +82,7 @@ class Grammar:
 
     def fresh(self, hint: str = "r") -> Rule:
         """A rule that is to be defined. hint: lower-case letters that begin its name."""
+        self._tick()
         return Rule(f"{hint}{next(self._numbers)}")
 
     def define(self, rule: Rule, body: Expr) -> Rule:
@@ -164,21 +110,33 @@ class Grammar:
     def text(self, root: Expr) -> str:
         """The grammar that begins at root, without what cannot be reached or cannot finish.
         Raises Unsatisfiable where that leaves nothing, TooLarge past MOST_RULES."""
+        bodies = self._reachable(root)
+        if len(bodies) > MOST_RULES:
+            raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
+        return "".join(f"{name} ::= {_written(body)}\n" for name, body in bodies.items())
+
+    def _reachable(self, root: Expr) -> dict[str, Expr]:
         finishing = self._finishing()
         if not _finishes(root, finishing):
             raise Unsatisfiable
         whole = len(finishing) == len(self._bodies)
-        bodies = {"root": root if whole else _pruned(root, finishing)}
+
+        def settled(body: Expr) -> Expr:
+            return factored(body if whole else _pruned(body, finishing), outline)
+
+        def outline(body: Expr) -> Rule:
+            rule = self.rule(body)
+            finishing.add(rule.name)
+            return rule
+
+        bodies = {"root": settled(root)}
         waiting = [bodies["root"]]
         while waiting:
             for name in _names(waiting.pop()):
                 if name not in bodies:
-                    body = self._bodies[name]
-                    bodies[name] = body if whole else _pruned(body, finishing)
+                    bodies[name] = settled(self._bodies[name])
                     waiting.append(bodies[name])
-        if len(bodies) > MOST_RULES:
-            raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
-        return "".join(f"{name} ::= {_written(body)}\n" for name, body in bodies.items())
+        return bodies
 
     def _finishing(self) -> set[str]:
         """The rules from which some finite text can be made: the least fixed point, by a work list."""

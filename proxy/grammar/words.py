@@ -40,7 +40,6 @@ class Words:
         self._raw = {word: value for word, value in raw.items() if word in known}
         self._alone = self._raw.keys().isdisjoint(_IN_PLACE)
         self._refuse_contradictions()
-        self.impossible = self._forbidden_but_required()
 
     def schema(self) -> Schema:
         """The whole of it. Raises InvalidSchema for patterns that are no regular expressions, and for what
@@ -221,15 +220,18 @@ class Words:
         if self._raw.get("enum") == []:
             raise InvalidSchema("the list is empty: no value is in it", self._path, "enum")
 
-    def _forbidden_but_required(self) -> InvalidSchema | None:
-        """Schemas that are parts of others may say this; it is an error where nothing satisfies the whole."""
+    def impossible(self) -> InvalidSchema | None:
+        """What is wrong where no object satisfies this by itself: a name that is required and forbidden. Parts of
+        others may say so; it is an error where the whole needs this place. To be asked after ``schema``."""
         given, required = self._raw.get("properties", {}), self._raw.get("required")
-        if self._raw.get("additionalProperties") is not False or self._raw.get("patternProperties"):
+        if self._raw.get("additionalProperties") is not False:
             return None
         if not isinstance(required, list) or not isinstance(given, dict):
             return None
-        for name in required:
-            if name not in given:
+        sources = self._raw.get("patternProperties")
+        patterns = [pattern(source)[0] for source in sources] if isinstance(sources, dict) else []
+        for name in map(str, required):
+            if name not in given and not any(known.accepts(name) for known in patterns):
                 problem = f"{name!r} is required, but additionalProperties: false forbids it; add it to properties"
                 return InvalidSchema(problem, self._path, "required")
         return None

@@ -143,6 +143,38 @@ def test_a_stop_string_cuts_it(client: OpenAI) -> None:
     assert '"age"' not in text_of(answer)
 
 
+def nested(depth: int) -> object:
+    schema: object = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"properties": {"age": {"type": "whole"}}}, "#/properties/age/type"),
+        ({"items": {"$ref": "#/$defs/none"}}, "#/items/$ref"),
+        ({"items": {"$ref": "https://example.com/schema.json"}}, "#/items/$ref"),
+        (nested(200), "#"),
+        ({"properties": {f"key{i}": {"description": "x" * 5000} for i in range(1000)}}, "#"),
+        ({"properties": {"age": {"minimum": 2, "maximum": 1}}}, "#/properties/age/minimum"),
+        ({"items": {"enum": []}}, "#/items/enum"),
+        ({"pattern": "(a"}, "#/pattern"),
+        ({"pattern": "(?<=a)b"}, "#/pattern"),
+        ({"properties": {}, "required": ["id"], "additionalProperties": False}, "#/required"),
+    ],
+)
+def test_a_bad_schema_is_told_with_its_place(schema: object, place: str, client: OpenAI) -> None:
+    for stream in (False, True):
+        options: dict[str, object] = {"response_format": form(schema), "messages": user("x"), "stream": stream}
+        with pytest.raises(openai.BadRequestError) as caught:
+            whole(client, **options)
+        assert caught.value.code == "invalid_json_schema"
+        assert caught.value.param == "response_format.json_schema.schema"
+        assert f" {place}: " in str(caught.value)
+
+
 async def test_schemas_and_bad_ones_disturb_no_plain_answer(async_client: AsyncOpenAI, model: str) -> None:
     async def plain(seed: int) -> str:
         found = await async_client.chat.completions.create(

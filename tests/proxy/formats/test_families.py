@@ -75,7 +75,7 @@ def test_a_text_then_a_call(sample: Sample) -> None:
         check(sample, text, [Content("I look it up."), *calls(F), CALLED])
 
 
-@every
+@mixing
 def test_white_space_alone_before_a_call_is_not_shown(sample: Sample) -> None:
     for blank in ("\n", " \n\t\n "):
         check(sample, f"{sample.before_text}{blank}{sample.gap}{sample.one}", [*calls(F), CALLED])

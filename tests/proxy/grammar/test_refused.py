@@ -20,6 +20,10 @@ def nested(depth: int) -> JSON:
     return schema
 
 
+UNTYPED: dict[str, JSON] = {"properties": {}, "required": ["id"], "additionalProperties": False}
+IMPOSSIBLE: dict[str, JSON] = {"type": "object", **UNTYPED}
+
+
 def below(schema: JSON) -> JSON:
     """The schema of the property ``age`` of an object."""
     return {"type": "object", "properties": {"name": {"type": "string"}, "age": schema}}
@@ -48,6 +52,29 @@ REFUSED: dict[str, tuple[JSON, str]] = {
         {"type": "object", "properties": {}, "required": ["id"], "additionalProperties": False},
         "#/required",
     ),
+    "the same without a type": (UNTYPED, "#/required"),
+    "the same beside a pattern": ({**IMPOSSIBLE, "patternProperties": {"^x": {}}}, "#/required"),
+    "the same in a required property, not in an optional one": (
+        {"properties": {"x": dict(IMPOSSIBLE), "a/b": dict(IMPOSSIBLE)}, "required": ["a/b"]},
+        "#/properties/a~1b/required",
+    ),
+    "the same in items that there must be": (
+        {"type": "array", "minItems": 1, "items": {"properties": {"a": UNTYPED}, "required": ["a"]}},
+        "#/items/properties/a/required",
+    ),
+    "the same in a place of a list": ({"prefixItems": [{}, UNTYPED], "minItems": 2}, "#/prefixItems/1/required"),
+    "the same in a part": ({"allOf": [{}, IMPOSSIBLE]}, "#/allOf/1/required"),
+    "the same behind a reference": (
+        {"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "properties": {"b": UNTYPED}, "required": ["b"]}}},
+        "#/$defs/a/properties/b/required",
+    ),
+    "the same in all branches": ({"anyOf": [IMPOSSIBLE]}, "#/anyOf/0/required"),
+    "a type in a list that is none": (below({"type": ["string", "whole"]}), "#/properties/age/type"),
+    "a mistake below a word that may be a list": (
+        {"$schema": "http://json-schema.org/draft-07/schema#", "items": {"properties": {"type": {"type": 5}}}},
+        "#/items/properties/type/type",
+    ),
+    "a property called type that is no schema": ({"properties": {"type": 3}}, "#/properties/type"),
     "nothing satisfies it": (False, "#"),
     "it needs itself without end": (
         {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]},
@@ -100,6 +127,50 @@ def test_what_the_grammar_lets_through_is_checked(schema: JSON, instance: JSON) 
 )
 def test_nothing_valid_is_refused(schema: JSON, instance: JSON) -> None:
     assert Reader(compile_schema(schema, open_objects=True).ebnf).accepts(written(instance))
+
+
+@pytest.mark.parametrize(
+    ("schema", "instance"),
+    [
+        (below(IMPOSSIBLE), {"name": "a"}),
+        ({"type": "array", "items": UNTYPED}, []),
+        ({"prefixItems": [{}, IMPOSSIBLE], "minItems": 1}, [1]),
+        ({"anyOf": [IMPOSSIBLE, {"type": "string"}]}, "a"),
+        ({**UNTYPED, "type": ["object", "null"]}, None),
+        ({**UNTYPED, "type": "string"}, "a"),
+        ({**UNTYPED, "patternProperties": {"^i": {}}}, {"id": 1}),
+        ({"not": IMPOSSIBLE}, 1),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "$ref": "#/definitions/a",
+                "allOf": [IMPOSSIBLE],
+                "definitions": {"a": {}},
+            },
+            1,
+        ),
+    ],
+)
+def test_what_no_answer_needs_may_be_impossible(schema: JSON, instance: JSON) -> None:
+    assert Reader(compile_schema(schema).ebnf).accepts(written(instance))
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "whole"}, '#/type: "whole" is not one of null, boolean, integer,'),
+        ({"properties": {"a": {"type": 5}}}, "#/properties/a/type: 5 is not one of null,"),
+        ({"required": ["a", "a"]}, '#/required: ["a", "a"] is not a list of names, each of them once'),
+        ({"items": 5}, "#/items: 5 is not a schema"),
+        ({"enum": {}}, "#/enum: {} is not a list of values"),
+        ({"minimum": "3" * 200}, f'#/minimum: "{"3" * 59}... is not a number'),
+        ({"$vocabulary": 3}, "#/$vocabulary: this is not JSON Schema: 3 is not of type"),
+    ],
+)
+def test_a_mistake_is_told_with_what_has_to_be_there(schema: JSON, said: str) -> None:
+    with pytest.raises(InvalidSchema) as caught:
+        compile_schema(schema)
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize(

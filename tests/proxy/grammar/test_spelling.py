@@ -76,7 +76,7 @@ def test_no_string_is_half_a_character_or_holds_a_control(text: str) -> None:
 
 
 def test_few_words_are_written_one_by_one() -> None:
-    line = r"root ::= [\x22] [a] [\x5c] [n] [\x22] | [\x22] [b] [\x5c] [\x22] [\x22]"
+    line = r"root ::= [\x22] ([a] [\x5c] [n] [\x22] | [b] [\x5c] [\x22] [\x22])"
     assert grammar_of(Automaton.words(["a\n", 'b"'])) == line + "\n"
 
 
