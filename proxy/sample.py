@@ -31,6 +31,7 @@ from .trial import Trial, Violated
 _NEXT_SEED = 0x9E3779B97F4A7C15
 _WARMER = 0.25  # of temperature, each time
 _WIDER = 0.9  # the least top_p
+_MOST_ENDED = 4  # thoughts of one attempt
 _SHOWN = 300  # characters of a violation, which may quote the answer
 _PIECE = 64  # events of a buffered answer that are sent before others get their turn
 
@@ -113,41 +114,42 @@ class Sample:
 
     def _attempt(self, generation: Generation) -> AsyncGenerator[list[Event], None]:
         if self._budget is None:
-            return self._written(generation)
+            return self._read(generation)
         return self._thought_first(generation, self._budget)
 
-    async def _written(self, generation: Generation, *, again: bool = False) -> AsyncGenerator[list[Event], None]:
-        """again: the prompt is more than the client's; what is cached of it is of no account."""
-        choice = self.choice
+    async def _thought_first(
+        self, generation: Generation, budget: ThoughtBudget
+    ) -> AsyncGenerator[list[Event], None]:
+        """A model that goes on to think where its thought was ended is told so again, a few times."""
+        asked = False
+        for _ in range(_MOST_ENDED):
+            thought = LimitedThought(budget, self.choice, generation, self._constraint)
+            if not thought.used_up:
+                async with aclosing(self._read(generation, thought, again=asked)) as begun:
+                    async for events in begun:
+                        yield events
+                if not thought.used_up:
+                    return
+                asked = True
+            generation = thought.answer()
+            if events := self.choice.interject(budget.closing):
+                yield events
+        async with aclosing(self._read(generation, again=True)) as rest:
+            async for events in rest:
+                yield events
+
+    async def _read(
+        self, generation: Generation, thought: LimitedThought | None = None, *, again: bool = False
+    ) -> AsyncGenerator[list[Event], None]:
+        """thought: what is read at first, up to where it is used up. again: the prompt is more than the client's;
+        what is cached of it is of no account."""
+        feed = self.choice.feed if thought is None else thought.feed
         async with aclosing(self._engine.generate(generation)) as stream:
             async for tokens in stream:
                 self._timer.tokens(len(tokens.ids))
                 if again and tokens.cached_blocks:
                     tokens = replace(tokens, cached_blocks=0)
-                if events := choice.feed(tokens):
+                if events := feed(tokens):
                     yield events
-                if choice.done:
+                if self.choice.done or (thought is not None and thought.used_up):
                     return
-
-    async def _thought_first(
-        self, generation: Generation, budget: ThoughtBudget
-    ) -> AsyncGenerator[list[Event], None]:
-        choice = self.choice
-        thought = LimitedThought(budget, choice, generation, self._constraint)
-        asked = not thought.used_up
-        if asked:
-            async with aclosing(self._engine.generate(generation)) as stream:
-                async for tokens in stream:
-                    self._timer.tokens(len(tokens.ids))
-                    if events := thought.feed(tokens):
-                        yield events
-                    if choice.done:
-                        return
-                    if thought.used_up:
-                        break
-        answer = thought.answer()
-        if events := choice.interject(budget.closing):
-            yield events
-        async with aclosing(self._written(answer, again=asked)) as rest:
-            async for events in rest:
-                yield events

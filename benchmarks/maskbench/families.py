@@ -1,4 +1,4 @@
-"""``python -m benchmarks.maskbench.families``: what the grammars of calls cost the default model in a real Triton.
+"""``make maskbench-families``: what the grammars of calls cost the default model in a real Triton.
 
 Every family's, with one tool and with many (of the BFCL schemas), where calls are required and where they are not;
 straight to the engine, one request at a time, each grammar twice: an engine may know it the second time.
@@ -81,7 +81,7 @@ def cases(tools: Sequence[Tool]) -> Iterator[tuple[str, str]]:
             if syntax.calls is None:
                 continue
             thinking: Thinking = "never" if syntax.thought is None else "inside"
-            for count in (1, 30, len(tools)):
+            for count in dict.fromkeys((1, len(tools))):
                 for least in (1, 0):
                     found = compiled(bounds(syntax, tools[:count], least), seconds=_SECONDS)
                     how = "required" if least else "auto"
@@ -137,19 +137,23 @@ def table(rows: Sequence[Row], plain: Sequence[Answer]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        gaps = [gap for answer in row.again for gap in answer.gaps] or [usual]
-        known = median(answer.first for answer in row.again)
+        gaps = [gap for answer in row.again for gap in answer.gaps]
+        known = [answer.first for answer in row.again]
         cells = (
             row.name,
-            f"{1e3 * row.first.first:.0f}",
-            f"{1e3 * known:.0f}",
-            f"{1e3 * median(gaps):.1f}",
-            f"{1e3 * max(gaps):.1f}",
+            "-" if row.first.failure else _ms(row.first.first),
+            _ms(median(known)) if known else "-",
+            f"{1e3 * median(gaps):.1f}" if gaps else "-",
+            f"{1e3 * max(gaps):.1f}" if gaps else "-",
             f"{sum(answer.whole for answer in row.again)} of {len(row.again)}",
             row.wrong or row.first.failure,
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f}"
 
 
 if __name__ == "__main__":

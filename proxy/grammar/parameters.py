@@ -84,7 +84,8 @@ class Parameters:
             if not certain:
                 self._compiler.mark("patternProperties")
             required = name in objects.required
-            possible = name not in objects.forbidden and not any(schema.never for schema in schemas)
+            possible = self._is_readable(name) and name not in objects.forbidden
+            possible = possible and not any(schema.never for schema in schemas)
             if not possible and required:
                 return NEVER
             if possible:
@@ -93,6 +94,10 @@ class Parameters:
                 one = sequence(self._written(name, self._value(name, schemas)), rest)
                 rest = one if required else choice([one, rest])
         return rest
+
+    def _is_readable(self, name: str) -> bool:
+        """Whether it ends where what follows it begins."""
+        return (name + self._syntax.after_name).index(self._syntax.after_name) == len(name)
 
     def _value(self, name: str, schemas: tuple[Schema, ...]) -> Expr:
         if name not in self._texts:

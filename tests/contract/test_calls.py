@@ -57,7 +57,7 @@ def tools() -> tuple[Tool, ...]:
 async def test_what_the_engine_lets_through_are_valid_calls(
     family: str, subject: Subject, tokenizer: Tokenizer
 ) -> None:
-    cases = [((SHORT,), 1), (tools()[:1], 1), (tools()[:1], 0), (tools(), 1), (tools(), 0)]
+    cases = [((SHORT,), 1), (tools(), 1), (tools(), 0)]
     short, *_ = await asyncio.gather(*(_calls(family, some, least, subject, tokenizer) for some, least in cases))
     assert short >= 1
 

@@ -15,7 +15,7 @@ from proxy.constraint import Constraint
 from proxy.engines.scripted import Script, ScriptedEngine
 from proxy.errors import StructuredOutputFailed
 from proxy.events import Content, Done, Event, Reasoning, ToolArguments, ToolStart
-from proxy.formats.parser import Start, find_format
+from proxy.formats.parser import Format, Start, find_format
 from proxy.generation import FinishReason, Generation, Guide, Sampling, Tokens
 from proxy.grammar.answer_bounds import AnswerBounds, ToolBounds
 from proxy.grammar.jobs import compiled, violation
@@ -54,6 +54,7 @@ class Run:
     max_tokens: int = 500
     log_probs: bool = False
     seed: int = 5
+    format: Format = QWEN
     shown: list[list[Event]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class Run:
         return joined([event for events in self.shown for event in events])
 
     def _begin(self) -> Choice:
-        parser = QWEN.parser(Start(self.thinking, TOOLS))
+        parser = self.format.parser(Start(self.thinking, TOOLS))
         return Choice(self.tokenizer, StopStrings(self.stop), parser, log_probs=self.log_probs)
 
     def _generation(self) -> Generation:
@@ -298,6 +299,25 @@ async def test_an_answer_behind_a_budget_is_made_again_from_the_thought_on(play:
     seeds = [asked.seed for asked in run.engine.asked]
     assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
     assert run.sample.choice.tokens == 4
+
+
+async def test_a_model_that_thinks_again_is_told_again(play: Play) -> None:
+    harmony = find_format("harmony", "harmony")
+    ending = "<|end|><|start|>assistant"
+    limit = ThoughtBudget(2, ending, tuple(ending.encode()), 5000)
+    thought, answer = "<|channel|>analysis<|message|>Hm", "<|channel|>final<|message|>12"
+    run = play(turns(thought, thought, answer), None, limit, format=harmony, log_probs=True)
+    events = await run.go()
+    assert [type(event) for event in events] == [Reasoning, Content, Done]
+    assert run.sample.choice.thought_tokens == 2
+    assert tuple(run.engine.asked[2].prompt)[-len(ending) :] == tuple(ending.encode())
+    assert run.sample.choice.cached_blocks == 3
+    assert isinstance(events[1], Content)
+    assert [entry.token for entry in events[1].log_probs] == ["1", "2"]
+    # Not for ever.
+    run = play(turns(*[thought] * 9), None, limit, format=harmony)
+    assert (await run.go())[-1] == Done("length")
+    assert len(run.engine.asked) == 5
 
 
 async def test_half_a_character_at_the_end_of_a_budget_is_dropped(play: Play) -> None:

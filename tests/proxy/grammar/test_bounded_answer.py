@@ -201,6 +201,13 @@ def _twice() -> str:
     return written("f").replace("</function>", f"{one}{one}</function>")
 
 
+def test_a_name_that_cannot_be_told_from_what_follows_it_is_left_out() -> None:
+    kinds: dict[str, object] = {"a>": {"type": "integer"}, "a>\nb": {"type": "integer"}}
+    bounds = bounds_of(XML.syntax, [Tool("f", None, {"type": "object", "properties": kinds})], least=1)
+    assert takes(bounds, written("f", **{"a>": "1"}))
+    assert not takes(bounds, written("f", **{"a>\nb": "1"}))
+
+
 def test_what_raw_text_can_keep_is_in_the_grammar_and_the_rest_is_checked() -> None:
     def bounds(**schema: object) -> AnswerBounds:
         return bounds_of(XML.syntax, [tool("f", s={"type": "string", **schema})], least=1)
