@@ -193,7 +193,18 @@ def test_values_that_are_no_strings(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "001", "true", "a\n</parameter>\nb", "\n\n", "</parameter>", '{"x": 1}', "<parameter=a>"]
+    "value",
+    [
+        "",
+        "a\n</parameter><parameter=b>\nc\n</parameter></function>",
+        "001",
+        "true",
+        "a\n</parameter>\nb",
+        "\n\n",
+        "</parameter>",
+        '{"x": 1}',
+        "<parameter=a>",
+    ],
 )
 def test_strings_are_what_is_written(value: str) -> None:
     text = f"<tool_call>\n<function=f>\n<parameter=s>\n{value}\n</parameter>\n</function>\n</tool_call>"
