@@ -49,8 +49,8 @@ class CallSyntax:
     each before_name, the function's name, after_name, its arguments and after_call, with between between two of
     them, and last once they are done. anywhere: calls may follow text; else an answer that begins with the trigger
     is calls, and one that does not is text. parallel: whether the family can write more than one. lead: what may
-    stand before the trigger, and means nothing. call_id: what may follow a name, with an id behind it; it is read
-    over and never asked for."""
+    stand before the trigger. call_id: what may follow a name, with an id behind it. Both are read over and never
+    asked for."""
 
     trigger: str
     before_name: str

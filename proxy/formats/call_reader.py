@@ -29,7 +29,7 @@ class CallReader:
         self._tools = tools
         self._state: Callable[[str, int], int] = self._before_name
         self._expected = Expected(syntax.first + syntax.before_name)
-        self._splitter = Splitter(markers(syntax.after_name))
+        self._splitter = Splitter(markers())
         self._json = JsonEnd()
         self._parameters: ParameterReader | None = None
         self._name = ""

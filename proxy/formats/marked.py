@@ -29,7 +29,7 @@ class MarkedParser:
 
     def __init__(self, syntax: Syntax, *, thinking: bool, tools: Sequence[Tool]) -> None:
         self._calls = syntax.calls if tools else None
-        self._thought = syntax.thought
+        self._opening = ""
         self._tools = {tool.name: tool for tool in tools}
         self._closing = Splitter(markers(*((syntax.thought.closing,) if syntax.thought else ())))
         anywhere = self._calls is not None and self._calls.anywhere
@@ -83,14 +83,20 @@ class MarkedParser:
 
     def _begin(self, opening: str) -> None:
         """Before text: what has its place nowhere else. opening: of a thought, where one may come."""
-        first = [opening]
+        self._opening = opening.strip()
+        first = [self._opening]
         if self._calls and not self._calls.anywhere:
             first += [self._calls.lead, self._calls.trigger]
-        self._expected = Expected(*first)
+        self._expected = Expected(*first, exact=True)
         self._held = []
         self._state = self._in_text if self._expected.failed else self._before_text
 
     def _before_text(self, text: str, start: int) -> int:
+        """To the letter, as grammars have it, but for white space before a thought."""
+        if self._opening and not self._expected.read and text[start].isspace():
+            self._held.append(text[start])
+            self._expected = Expected(self._opening, exact=True)
+            return start + 1
         end = self._expected.feed(text, start)
         self._held.append(text[start:end])
         found = self._expected.found
@@ -98,14 +104,15 @@ class MarkedParser:
             held, self._held = "".join(self._held), []
             self._state = self._in_text
             self._read(held, self._base + end - len(held))
-        elif self._thought and found == self._thought.opening:
+        elif found and found == self._opening:
             self._held = []
             self._state = self._in_thought
             self.thinking = True
         elif self._calls and found == self._calls.trigger:
             self._open_calls("".join(self._held))
         elif self._calls and found:
-            self._expected = Expected(self._calls.trigger)
+            self._expected = Expected(self._calls.trigger, exact=True)
+            self._opening = ""
         return end
 
     def _in_thought(self, text: str, start: int) -> int:

@@ -17,9 +17,10 @@ class ParameterReader:
     """The arguments of one call and what closes it. texts: the parameters that can only be strings
     (``Tool.texts``).
 
-    A string's value ends where its closing is followed by another parameter or by the end of the call: the
-    closing alone may be part of it. The values of others are passed on as they are; one that is no JSON (``True``,
-    a word) becomes what it means. done: the call is closed. failed: what came fits nowhere.
+    A string's value ends where its closing is followed by another parameter or by the end of the call (newlines
+    before these may be missing): the closing alone may be part of it. The values of others are passed on as they
+    are; one that is no JSON (``True``, a word) becomes what it means. done: the call is closed. failed: what came
+    fits nowhere.
     """
 
     def __init__(self, calls: CallSyntax, parameters: ParameterSyntax, texts: frozenset[str]) -> None:
@@ -27,11 +28,10 @@ class ParameterReader:
         self._syntax = parameters
         self._texts = texts
         # What closes a call may be several lines; the first of them tells that it ends.
-        line = calls.after_call.split("\n")[0]
+        line = "\n" * calls.after_call.startswith("\n") + calls.after_call.lstrip("\n").split("\n")[0]
         self._rest = calls.after_call[len(line) :]
-        values = (parameters.after_value, parameters.after_value.rstrip("\n"))
-        followers = (parameters.before_name, line)
-        self._ends = markers(*(value + follower for value in values for follower in followers))
+        followers = [form for one in (parameters.before_name, line) for form in (one, one.lstrip("\n"))]
+        self._ends = markers(*(parameters.after_value + follower for follower in followers))
         self._name_ends = markers(*_name_ends(parameters.after_name))
         self._expected = Expected(parameters.before_name, calls.after_call)
         self._splitter = Splitter(self._ends)
@@ -115,7 +115,7 @@ class ParameterReader:
         return cut.end
 
     def _end_value(self, marker: str) -> None:
-        if marker.endswith(self._syntax.before_name):
+        if marker.endswith(self._syntax.before_name.lstrip("\n")):
             self._begin()
             return
         self._close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from build_engines.recipe import GgufSource, ModelSection, Recipe, RecipeError, 
 from build_engines.shipped import shipped_recipes
 from tests.build_engines.stand_ins import hub_files, install, recipe_text, search_path
 from tests.build_engines.tiny_gguf import CHATML, byte_level, write_gguf
+
+ROOT = Path(__file__).parents[2]
 
 # Words of the families' templates, and added tokens that matter.
 QWEN3 = '<tools>{{ tool | tojson }}</tools> <tool_call>\n{"name": </tool_call>'
@@ -153,3 +157,12 @@ def test_shipped_recipes_leave_nothing_to_guess() -> None:
     for one in shipped_recipes():
         assert one.model.format, one.model.id
         assert one.model.reasoning, one.model.id
+
+
+def test_the_gpu_image_has_what_guessing_needs() -> None:
+    """It has no package of the proxy's, and none is needed."""
+    parts = (ROOT / "deploy/steps.sh").read_text()
+    assert 'health) parts="proxy build_engines' in parts
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import proxy.formats.parser"
+    result = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

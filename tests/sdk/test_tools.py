@@ -21,6 +21,7 @@ from tests.sdk.tool_sets import ToolSet, tool_sets
 
 AT_ONCE = 8
 ROOM = 70  # tokens
+SHORT_ROOM = 48
 
 
 class Weather(BaseModel):
@@ -83,16 +84,27 @@ def called(call: object) -> tuple[str, str]:
 
 
 def check_calls(tools: ToolSet, found: Answered, *, most: int) -> int:
-    """All whole calls are right; one that was cut is the last. Returns how many are whole."""
+    """All whole calls are right; one that was cut is the last. Returns how many have whole arguments."""
     cut = found.finish == "length"
     assert found.finish in ("tool_calls", "length")
     assert found.content is None
     assert cut or 1 <= len(found.calls) <= most
-    complete = found.calls[: -1 if cut else None]
-    for name, arguments in complete:
-        jsonschema_rs.validate(tools.parameters(name), json.loads(arguments))
-    assert all(tools.parameters(name) for name, _ in found.calls)
-    return len(complete)
+    complete = 0
+    for place, (name, arguments) in enumerate(found.calls):
+        parameters = tools.parameters(name)
+        if cut and place == len(found.calls) - 1 and not is_json(arguments):
+            continue
+        jsonschema_rs.validate(parameters, json.loads(arguments))
+        complete += 1
+    return complete
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 KINDS = ["required", "named", "one call", "parallel"]
@@ -115,7 +127,7 @@ async def test_every_call_names_a_given_tool_and_its_arguments_validate(
             if kind == "named"
             else "required",
             "parallel_tool_calls": kind != "one call",
-            "max_tokens": 2 * ROOM if kind == "parallel" else ROOM,
+            "max_tokens": 2 * ROOM if kind == "parallel" else SHORT_ROOM,
             "seed": place,
         }
         async with turns:
@@ -124,8 +136,9 @@ async def test_every_call_names_a_given_tool_and_its_arguments_validate(
             assert {name for name, _ in found.calls} <= {named["name"]}
         return check_calls(tools, found, most=1 if kind in ("named", "one call") else 16)
 
-    found = await asyncio.gather(*(ask(place, tools) for place, tools in enumerate(tool_sets())))
-    # A small model seldom finds an end where arguments may be any text.
+    # Many calls take long, so only some are asked for them.
+    sets = tool_sets()[:: 3 if kind == "parallel" else 1]
+    found = await asyncio.gather(*(ask(place, tools) for place, tools in enumerate(sets)))
     assert sum(map(bool, found)) >= len(found) // 3
     assert kind != "parallel" or max(found) > 1
 
@@ -173,7 +186,7 @@ def test_a_pydantic_model_is_a_tool(client: OpenAI, model: str) -> None:
             model=model, messages=user(QUESTION), tools=[tool], tool_choice="required", seed=1,
             parallel_tool_calls=False, max_tokens=ROOM,
         )  # fmt: skip
-        (call,) = found.choices[0].message.tool_calls or ()
+        (call,) = found.choices[0].message.tool_calls or []
         assert isinstance(call.function.parsed_arguments, Weather)
 
 

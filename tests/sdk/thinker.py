@@ -14,7 +14,7 @@ from build_engines.recipe import load_recipe
 
 THINKER = "tests/thinker"
 _RECIPES = Path(__file__).parents[2] / "build_engines/recipes"
-_TURN, _OPENED = "'<|im_start|>assistant\\n'", "'<|im_start|>assistant\\n<think>\\n'"
+_TURN, _OPENED = "'<|im_start|>assistant\n'", "'<|im_start|>assistant\n<think>\n'"
 
 
 def write_thinker(folder: Path, cache: Path) -> Path:

@@ -18,10 +18,10 @@ GLM4 = Family(
     calls=CallSyntax(
         trigger="<tool_call>",
         before_name="",
-        after_name="\n",
-        after_call="</tool_call>",
+        after_name="",
+        after_call="\n</tool_call>",
         between="\n<tool_call>",
-        parameters=ParameterSyntax("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
+        parameters=ParameterSyntax("\n<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>"),
     ),
     markers=("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
     signs=Signs(template=("<tool_call>", "<arg_key>")),

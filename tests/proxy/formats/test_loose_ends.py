@@ -31,7 +31,7 @@ def both(sample: Sample, text: str) -> list[Event]:
         (HERMES, HERMES.one + "\n \n"),
         (HERMES, HERMES.one.removesuffix("</tool_call>")),
         (LLAMA, '<|python_tag|>{"name": "f", "parameters": {"a": 1}}'),
-        (LLAMA, '\n{"name":"f","parameters":{"a": 1}}\n{"name":"g","parameters":{}}'),
+        (LLAMA, '{"name": "f" ,"parameters":{"a": 1}}\n{"name":"g","parameters":{}}'),
         (
             V3,
             '[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}, "id": "abc}\\"23de"}, {"name":"g","arguments":{}}',
@@ -60,7 +60,12 @@ def test_it_is_understood(sample: Sample, text: str) -> None:
         (HERMES, '<tool_call>\n{"arguments": {"a": 1}, "name": "f"}\n</tool_call>'),
         (HERMES, '<tool_call>\n{"name": "f f", "arguments": {}}'),
         (LLAMA, '{"name": "Ada", "age": 36}'),
-        (LLAMA, ' {"name": "f, or g"'),
+        (LLAMA, '{"name": "f, or g"'),
+        (LLAMA, '\n{"name": "f", "parameters": {}}'),
+        (LLAMA, '{"name":"f", "parameters": {}}'),
+        (LLAMA, '< |python_tag|>{"name": "f", "parameters": {}}'),
+        (HERMES, '< tool_call>\n{"name": "f", "arguments": {}}'),
+        (HERMES, "< think>Hm.</think>"),
         (LLAMA, 'See: {"name": "f", "parameters": {}}'),
         (V3, "[TOOL_CALLS] is what I write"),
         (V11, "[TOOL_CALLS]f!"),
@@ -188,7 +193,18 @@ def test_values_that_are_no_strings(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "001", "true", "a\n</parameter>\nb", "\n\n", "</parameter>", '{"x": 1}', "<parameter=a>"]
+    "value",
+    [
+        "",
+        "a\n</parameter><parameter=b>\nc\n</parameter></function>",
+        "001",
+        "true",
+        "a\n</parameter>\nb",
+        "\n\n",
+        "</parameter>",
+        '{"x": 1}',
+        "<parameter=a>",
+    ],
 )
 def test_strings_are_what_is_written(value: str) -> None:
     text = f"<tool_call>\n<function=f>\n<parameter=s>\n{value}\n</parameter>\n</function>\n</tool_call>"

@@ -14,7 +14,7 @@ from proxy.events import Content, Done, Event, Reasoning, ToolArguments, ToolSta
 from proxy.formats.parser import FORMATS, find_format
 from proxy.formats.reasoning import REASONING
 from proxy.tools import Tool
-from tests.proxy.formats.samples import SAMPLES, Sample, name_of, read
+from tests.proxy.formats.samples import SAMPLES, TOOLS, Sample, name_of, read
 
 PIECES = [
     *("a", "é", "न", "👍", " ", "\n", '"', "\\", "{", "}", "[", "]", "<", ">", "|", ",", ":", "`"),
@@ -102,18 +102,35 @@ def test_random_calls_behind_random_texts(
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=name_of)
-@given(text=texts, sizes=st.lists(st.integers(1, 9), max_size=30), thinking=st.booleans(), tools=st.booleans())
+@given(
+    parts=st.lists(texts | st.sampled_from(["ONE", "TWO", "NESTED", "UNKNOWN", "THINK"]), max_size=4),
+    skipped=st.integers(0, 60),
+    kept=st.integers(0, 200),
+    sizes=st.lists(st.integers(1, 9), max_size=40),
+    thinking=st.booleans(),
+    tools=st.sampled_from([(), TOOLS]),
+)
 @settings(deadline=None, max_examples=100)
 def test_any_text_means_the_same_however_it_is_cut(
-    sample: Sample, text: str, sizes: list[int], thinking: bool, tools: bool
+    sample: Sample,
+    parts: list[str],
+    skipped: int,
+    kept: int,
+    sizes: list[int],
+    thinking: bool,
+    tools: tuple[Tool, ...],
 ) -> None:
-    f = (Tool("a", None, {}),)
-    opening = sample.one[: len(sample.one) // 2] if text.startswith("a") else ""
-    for finish in ("stop", "length"):
-        whole = read(sample, [opening + text], thinking=thinking, tools=f * tools, finish=finish)
-        cut = read(sample, chopped(opening + text, sizes), thinking=thinking, tools=f * tools, finish=finish)
-        assert cut == whole
-        assert isinstance(whole[-1], Done)
+    """Calls and thoughts among it, whole, or without their beginning or end."""
+    known = {"ONE": sample.one, "TWO": sample.two or "", "NESTED": sample.nested, "UNKNOWN": sample.unknown}
+    text = "".join({**known, "THINK": sample.think}.get(part, part) for part in parts)
+    for written in (text, text[skipped:], text[: max(0, len(text) - kept)]):
+        for finish in ("stop", "length"):
+            whole = read(sample, [written], thinking=thinking, tools=tools, finish=finish)
+            cut = read(sample, chopped(written, sizes), thinking=thinking, tools=tools, finish=finish)
+            assert cut == whole
+            assert isinstance(whole[-1], Done)
+            if whole[-1].finish == "tool_calls":
+                assert [name for name, _ in made(whole)] != []
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=name_of)

@@ -19,7 +19,7 @@ from proxy.openai.sse import SseEncoder, UsageMode
 USAGE = Usage(prompt=7, completion=5, cached=3, reasoning=2)
 entries = st.builds(LogProb, st.text(max_size=3), st.binary(max_size=3), st.floats(-100, 0))
 pieces = st.lists(st.tuples(st.text(max_size=5), st.lists(entries, max_size=2).map(tuple)), max_size=4)
-finishes = st.sampled_from(["stop", "length", "tool_calls"])
+finishes: st.SearchStrategy[Finish] = st.sampled_from(["stop", "length", "tool_calls"])
 NAMES = st.sampled_from(["f", "get_weather", "a-b"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.errors import EngineFailed
-from proxy.events import Content, Done, LogProb, Reasoning, ToolArguments, ToolStart
+from proxy.events import Content, Done, Event, LogProb, Reasoning, ToolArguments, ToolStart
 from proxy.openai.chat_shape import CHAT, FUNCTION_CALL
 from proxy.openai.chunk import CallDelta, Chunk, ChunkWriter, Head, Usage
 from proxy.openai.sse import SseEncoder, UsageMode, error_event
@@ -46,7 +46,7 @@ def test_all_choices_begin_in_order_with_the_first_text_of_any() -> None:
 
 def test_a_choice_that_begins_with_a_call_has_content_null_and_the_call_begins_with_its_name() -> None:
     writer = ChunkWriter(1, calls=True)
-    events = [
+    events: list[Event] = [
         ToolStart(0, "f"),
         ToolArguments(0, '{"é'),
         ToolStart(1, "g"),
@@ -90,7 +90,7 @@ def test_a_thought_streams_as_reasoning_content() -> None:
 
 def test_a_deprecated_call_has_neither_id_nor_place() -> None:
     writer, head = ChunkWriter(1, calls=True), replace(HEAD, shape=FUNCTION_CALL)
-    events = [ToolStart(0, "f"), ToolArguments(0, "{}"), Done("tool_calls")]
+    events: list[Event] = [ToolStart(0, "f"), ToolArguments(0, "{}"), Done("tool_calls")]
     encoder = SseEncoder(head, "none")
     data = b"".join(encoder.encode(chunk) for event in events for chunk in writer.write(0, event)).decode()
     choices = [json.loads(event.removeprefix("data: "))["choices"][0] for event in data.split("\n\n")[:-1]]

@@ -281,7 +281,8 @@ async def test_deprecated_functions_are_answered_in_their_own_words(
     if stream:
         choice = accumulated(response.text).choices[0].model_dump()
     else:
-        choice = TypeAdapter(ChatCompletion).validate_json(response.content, strict=True)["choices"][0]
+        choice = response.json()["choices"][0]
+        assert TypeAdapter(ChatCompletion).validate_json(response.content, strict=True)
     message = {name: value for name, value in choice["message"].items() if value is not None}
     assert message == {"role": "assistant", "function_call": {"name": "get_weather", "arguments": CITY}}
     assert choice["finish_reason"] == "function_call"
@@ -418,3 +419,37 @@ async def test_a_schema_binds_what_follows_the_thought(serve: Serve, opening_bui
     message = answer["choices"][0]["message"]
     assert (message["reasoning_content"], message["content"]) == ("{no} JSON", "7")
     assert len(engine.asked) == 1
+
+
+async def test_stop_strings_are_no_hint_where_a_thought_may_come(serve: Serve, build: Path) -> None:
+    client, engine = serve(says(f"{THOUGHT[7:]}"), build)
+    assert (await client.post(chat.URL, json=chat.body(stop="see"))).status_code == 200
+    assert engine.asked[0].stop_words == ()
+
+
+@pytest.mark.parametrize("text", [f"{NOW} me", f"{THOUGHT}Hi"])
+async def test_nothing_reads_thoughts_and_calls_into_a_text_completion(
+    text: str, serve: Serve, build: Path
+) -> None:
+    client, engine = serve(says(text), build)
+    body = {"model": "forii/bytes", "prompt": "x", "stop": "zz", "max_tokens": 200}
+    answer = (await client.post("/inference/v1/completions", json=body)).json()
+    assert (answer["choices"][0]["text"], answer["choices"][0]["finish_reason"]) == (text, "stop")
+    assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] == 0
+    assert engine.asked[0].stop_words == (tuple(b"zz"),)
+
+
+async def test_a_long_result_at_the_end_loses_its_beginning(serve: Serve, build: Path) -> None:
+    client, engine = serve(says("ok"), build)
+    call = {"id": "c1", "type": "function", "function": {"name": "time", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": f"{'x' * 6000} the end"},
+    ]
+    body = {"model": "forii/bytes", "messages": messages, "tools": TOOLS, "max_tokens": 50}
+    assert (await client.post(chat.URL, json=body)).status_code == 200
+    (generation,) = engine.asked
+    assert len(generation.prompt) == 3950
+    assert prompt_of(generation).endswith(f"{'x' * 99} the end\n</tool_response>\nassistant\n")
+    assert f"assistant\n{NOW}\n" in prompt_of(generation)
