@@ -91,6 +91,7 @@ def build(
     from build_engines.foresight import dry_run as commands
     from build_engines.foresight import explain as explanation
     from build_engines.foresight import place, with_target
+    from build_engines.guess import what_was_guessed
     from build_engines.shipped import find_recipe
     from launcher.build_progress import BuildProgress
 
@@ -106,6 +107,7 @@ def build(
         else:
             with BuildProgress(Console(stderr=True)) as progress:
                 folder = run(found, cache_folder, progress, examples=examples)
+            typer.echo(what_was_guessed(found, folder), nl=False, err=True)
             typer.echo(folder)
 
 

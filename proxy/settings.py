@@ -69,19 +69,20 @@ class Settings(BaseSettings):
     admin_token: what the account routes take for every account. plans: by name; ``default`` is that of accounts
     without another. database: where accounts, keys and usage are kept, by default a SQLite file in state.
     usage_personal_days: after so many days ``user`` and ``metadata`` of usage are forgotten; by default never.
-    state: the folder of what must not be lost. cache: where builds are kept. model: what `forii serve` serves,
-    one or a list: recipes' ids, recipe files or GGUF files. triton: HOST:PORT of a Triton's gRPC port; if not
-    set, `forii serve` starts its own. models: folders of finished builds that the proxy serves.
-    triton_grpc_port, triton_metrics_port: of the embedded Triton, 0 picks free ones. max_body_bytes: a larger
-    request is a 413. max_n: the largest ``n``. first_answer_seconds: how long a stream's status line waits for
-    the engine. keep_alive_seconds: silence after which a stream gets a comment line. max_schema_bytes: of a
-    ``response_format``. schema_seconds: processor time that one may take to compile. max_retries: how often an
-    answer that breaks its schema is generated again. max_running: sequences in the engine at once, per model.
-    max_waiting: requests that may wait for it, per model. request_timeout_seconds: how long a request may take,
-    waiting included. drain_seconds: how long answers may still run after a SIGTERM. cors_origins: whose pages'
-    scripts may use the API, ``*`` for everybody's. redis: where several proxies keep the counts of limits; by
-    default each keeps its own. journal: the folder for usage that is not in the database yet, on a local disk; by
-    default in state. tls_certificate, tls_key: PEM files; with them the proxy speaks HTTPS."""
+    state: the folder of what must not be lost. cache: where builds are kept. model: what `forii serve` serves, one
+    or a list: recipes' ids, recipe files or GGUF files. triton: HOST:PORT of a Triton's gRPC port; if not set,
+    `forii serve` starts its own. models: folders of finished builds that the proxy serves. triton_grpc_port,
+    triton_metrics_port: of the embedded Triton, 0 picks free ones. max_body_bytes: a larger request is a 413.
+    max_n: the largest ``n``. first_answer_seconds: how long a stream's status line waits for the engine.
+    keep_alive_seconds: silence after which a stream gets a comment line. max_schema_bytes: of a
+    ``response_format`` or a tool's parameters. schema_seconds: processor time that those of a request may take to
+    compile. max_retries: how often an answer that breaks its schema is generated again. max_running: sequences in
+    the engine at once, per model. max_waiting: requests that may wait for it, per model. request_timeout_seconds:
+    how long a request may take, waiting included. drain_seconds: how long answers may still run after a SIGTERM.
+    cors_origins: whose pages' scripts may use the API, ``*`` for everybody's. redis: where several proxies keep
+    the counts of limits; by default each keeps its own. journal: the folder for usage that is not in the database
+    yet, on a local disk; by default in state. tls_certificate, tls_key: PEM files; with them the proxy speaks
+    HTTPS."""
 
     # Inputs may be secrets.
     model_config = SettingsConfigDict(

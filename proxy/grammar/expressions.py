@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .intervals import Intervals
 
@@ -73,7 +74,12 @@ def sequence(*parts: Expr | str) -> Expr:
 def letters(text: str) -> Expr:
     """The text, character by character. A reader that takes the longest literal that can begin, and never goes
     back, needs it where other strings may begin in the same way."""
-    return sequence(*(Chars(Intervals.of(char)) for char in text))
+    return sequence(*map(_letter, text))
+
+
+@lru_cache(maxsize=4096)
+def _letter(char: str) -> Chars:
+    return Chars(Intervals.of(char))
 
 
 def choice(parts: Seq[Expr | str]) -> Expr:

@@ -14,6 +14,7 @@ never finish are found and left out: an engine would take them, and then mask ev
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Sequence as Seq
 from functools import lru_cache
 from itertools import count
 
@@ -100,6 +101,11 @@ class Grammar:
             found = self._shared[key] = self.fresh(hint)
             self.define(found, build())
         return found
+
+    def impossible(self, exprs: Seq[Expr]) -> list[int]:
+        """Those, by their places, that no text matches."""
+        finishing = self._finishing()
+        return [place for place, expr in enumerate(exprs) if not _finishes(expr, finishing)]
 
     def text(self, root: Expr) -> str:
         """The grammar that begins at root, without what cannot be reached or cannot finish.

@@ -15,11 +15,14 @@ from ..accounts.caller import Caller
 from ..accounts.meter import Meter
 from ..admission import Turn
 from ..metrics import RequestMetrics
+from ..models import ServedModel
 from ..openai.request import ChatRequest
 from ..openai.sse import UsageMode
 from ..openai.text_request import TextRequest
 from ..pipeline import Answer, prepare
 from ..prompt.pool import is_long, run
+from ..schemas import Wanted
+from ..servable import check_servable
 from ..services import Services
 from .headers import AnswerHeaders
 
@@ -59,10 +62,11 @@ class Intake:
             model = used.enter_context(self._services.catalog.use(request.model))
             metrics.model = model.id
             headers.mark_found(model.id)
+            check_servable(request, model)
             turn = admission.turn(model.id, client, request.n)
-            schema = request.answer_schema
-            constraint = await self._services.schemas.constraint(schema, len(self._body)) if schema else None
-            answer = await prepare(request, model, self._services.engine, metrics, len(self._body), constraint)
+            wanted, size = _wanted(request, model), len(self._body)
+            constraint = await self._services.schemas.constraint(wanted, size) if wanted else None
+            answer = await prepare(request, model, self._services.engine, metrics, size, constraint)
         headers.mark_prepared(answer.prompt_tokens, answer.truncated_tokens)
         hold = await self._services.limiter.begin(self._caller, answer.prompt_tokens, stream=bool(request.stream))
         used.callback(lambda: hold.release(unused=not metrics.begun))
@@ -77,6 +81,14 @@ class Intake:
             request.user,
             request.metadata or {},
         )
+
+
+def _wanted(request: ChatRequest | TextRequest, model: ServedModel) -> Wanted | None:
+    """What the answers are bound by, if anything."""
+    if isinstance(request, TextRequest) or not (request.answer_schema or request.tool_use):
+        return None
+    param = "functions[{}].parameters" if request.functions else "tools[{}].function.parameters"
+    return Wanted(model.format.syntax, request.answer_schema, request.tool_use, param)
 
 
 def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:
