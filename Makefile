@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test test-gpu check bench maskbench maskbench-engine clean help
+.PHONY: serve test test-gpu check bench meterbench maskbench maskbench-engine maskbench-families clean help
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,11 +30,17 @@ check: .venv/dev.done  ## Lint, types, import rules, sizes
 bench: .venv/serve.done  ## What the proxy costs per token and per request; writes benchmarks/results.md
 	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks
 
+meterbench: .venv/dev.done  ## Whether the usage records are right: clients that leave, SIGKILLs, a database away; ARGS="--requests N"
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.metering $(ARGS)
+
 maskbench: .venv/dev.done  ## How right the grammars of real JSON Schemas are; SCHEMAS=DIR, ARGS="--only NAME --jobs N"
 	@$(BIN)/python -m benchmarks.maskbench $(SCHEMAS) $(ARGS)
 
 maskbench-engine: .venv/dev.done  ## What each of these grammars costs the engine; SCHEMAS=DIR, ARGS="--open --only NAME"
 	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.maskbench.engine $(SCHEMAS) $(ARGS)
+
+maskbench-families: .venv/dev.done  ## What the grammars of calls cost the engine, by family; ARGS="--only NAME"
+	@TRANSFORMERS_VERBOSITY=error $(BIN)/python -m benchmarks.maskbench.families $(ARGS)
 
 clean:  ## Remove the environment and caches of the tools
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

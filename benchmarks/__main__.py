@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import gaps, line, results, streams
+from benchmarks import arguments, gaps, line, results, streams
 from benchmarks.child import serving
 from benchmarks.proxy import Proxy, running
 from build_engines.build import TEMPLATES, build
@@ -68,6 +68,8 @@ def main() -> None:
         report.add(str(row))
     report.add("\nThe line from request to event bytes alone, without HTTP and gRPC (`benchmarks/line.py`):\n\n")
     report.add(line.table(asyncio.run(line.measure(exact))))
+    report.add("\nThe parsers alone (`benchmarks/arguments.py`):\n\n")
+    report.add(arguments.table())
     results.write(report.text)
 
 

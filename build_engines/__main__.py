@@ -13,6 +13,7 @@ from pathlib import Path
 
 from build_engines.build import EXAMPLES, build
 from build_engines.foresight import dry_run, explain, place, with_target
+from build_engines.guess import what_was_guessed
 from build_engines.recipe import BuildError, Recipe
 from build_engines.shipped import find_recipe
 
@@ -65,6 +66,8 @@ def _done(options: argparse.Namespace, recipe: Recipe) -> str:
     if options.dry_run:
         return dry_run(recipe, options.recipe, place(recipe, options.cache and cache, cache), options.examples)
     folder = build(recipe, cache, _Lines(), examples=options.examples, step=options.step)
+    if not options.step:
+        sys.stderr.write(what_was_guessed(recipe, folder))
     return f"{folder}\n"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from build_engines import steps
+from build_engines.guess import check_names
 from build_engines.progress import Progress
 from build_engines.recipe import (
     BuildError,
@@ -61,6 +62,7 @@ def plan(
 ) -> Step:
     """The last step of the recipe's build, which needs all others. Runs nothing but, for a GGUF file that the
     recipe does not pin, its digest, which the cache remembers. Raises BuildError as ``build``."""
+    check_names(recipe)
     # Imported here: a machine has what the one target needs, and often not what the other does.
     if isinstance(recipe.engine, TensorRtLlmEngine):
         from build_engines.targets import tensorrtllm

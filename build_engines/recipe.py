@@ -53,13 +53,15 @@ class RecipeError(BuildError):
 
 class ModelSection(Strict):
     """What clients see: the id, other ids that resolve to it, and the context in tokens (the source's own
-    if not given, and never more than that). format: how the model's family writes what it means, a name of
-    ``proxy/formats/parser.py``."""
+    if not given, and never more than that). format: how the model's family writes calls, a name of
+    ``proxy/formats/parser.py``. reasoning: how it thinks, a name of ``proxy/formats/reasoning.py``. The build
+    guesses what is left out of these two, and its manifest says it."""
 
     id: ModelId
     aliases: tuple[ModelId, ...] = ()
     context: Annotated[int, Field(ge=16)] | None = None
-    format: str = "plain"
+    format: str | None = None
+    reasoning: str | None = None
 
 
 class PackageSource(Strict):

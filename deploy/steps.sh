@@ -14,7 +14,7 @@ mkdir -p "$target/src"
 case $kind in
     proxy) parts="proxy launcher build_engines" ;;
     serve) parts="proxy launcher build_engines model_repository deploy" ;;
-    health) parts="build_engines model_repository deploy" ;;
+    health) parts="proxy build_engines model_repository deploy" ;;
     *) echo "steps.sh: no such image: $kind" >&2; exit 2 ;;
 esac
 (cd "$root" && tar --exclude=__pycache__ -cf - $parts) | tar -xf - -C "$target/src"

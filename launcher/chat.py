@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openai import APIError, OpenAI
+from openai import APIError, AuthenticationError, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from rich.console import Console
 from rich.text import Text
@@ -35,6 +35,10 @@ def chat(client: OpenAI, model: str | None, console: Console) -> None:
 def _first_model(client: OpenAI) -> str:
     try:
         models = client.models.list().data
+    except AuthenticationError as error:
+        raise NoModel(
+            f"{client.base_url} asks for a key: set FORII_API_KEY to one that `forii keys create` made"
+        ) from error
     except APIError as error:
         raise NoModel(f"{client.base_url} does not answer ({error.message}); is `forii serve` running?") from error
     if not models:

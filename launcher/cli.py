@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Table
 
 from build_engines.build import EXAMPLES
-from proxy.settings import NotServable, Settings
+from launcher.keys_command import keys_app
+from launcher.models_list import list_models
+from launcher.options import Cache
+from launcher.told import fail, settings_with, told
+from launcher.usage_command import usage
 
 app = typer.Typer(
     help="Serve language models with an OpenAI-compatible API, on this machine or in front of a Triton elsewhere.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # In "rich" mode it would swallow what stands in brackets.
+    rich_markup_mode="markdown",
 )
 models_app = typer.Typer(help="The models that can be served.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-
-Cache = Annotated[
-    Path | None, typer.Option(help="Folder for downloads and builds. [env: FORII_CACHE; default: ~/.cache/forii]")
-]
-
+models_app.command("list")(list_models)
+app.add_typer(keys_app, name="keys")
+app.command("usage")(usage)
 
 ServerPort = Annotated[
     int | None, typer.Option(help="Port of the `forii serve` to change. [env: FORII_PORT; default: 8080]")
@@ -47,7 +47,8 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            help="Address to listen on; all but loopback need FORII_API_KEY. [env: FORII_HOST; default: 127.0.0.1]"
+            help="Address to listen on; all but loopback need a key: `forii keys create` or FORII_API_KEY. "
+            "[env: FORII_HOST; default: 127.0.0.1]"
         ),
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [env: FORII_PORT; default: 8080]")] = None,
@@ -63,8 +64,8 @@ def serve(
     """
     from launcher.serving import serve as run
 
-    with _told():
-        given = _settings(model=model or None, host=host, port=port, triton=triton, cache=cache)
+    with told():
+        given = settings_with(model=model or None, host=host, port=port, triton=triton, cache=cache)
         run(given.model_copy(update={"models": ()}) if model else given, Console())
 
 
@@ -90,11 +91,12 @@ def build(
     from build_engines.foresight import dry_run as commands
     from build_engines.foresight import explain as explanation
     from build_engines.foresight import place, with_target
+    from build_engines.guess import what_was_guessed
     from build_engines.shipped import find_recipe
     from launcher.build_progress import BuildProgress
 
-    with _told():
-        cache_folder = _settings(cache=cache).cache.absolute()
+    with told():
+        cache_folder = settings_with(cache=cache).cache.absolute()
         found = with_target(find_recipe(recipe), target)
         if explain:
             typer.echo(explanation(found, examples), nl=False)
@@ -105,6 +107,7 @@ def build(
         else:
             with BuildProgress(Console(stderr=True)) as progress:
                 folder = run(found, cache_folder, progress, examples=examples)
+            typer.echo(what_was_guessed(found, folder), nl=False, err=True)
             typer.echo(folder)
 
 
@@ -121,34 +124,14 @@ def chat(
     from launcher.chat import NoModel
     from launcher.chat import chat as run
 
-    with _told():
-        settings = _settings()
+    with told():
+        settings = settings_with()
         key = settings.api_key or SecretStr("none")
         url = base_url or f"http://127.0.0.1:{settings.port}/inference/v1"
         try:
             run(OpenAI(base_url=url, api_key=key.get_secret_value()), model, Console())
         except NoModel as error:
-            _fail(str(error))
-
-
-@models_app.command("list")
-def list_models(cache: Cache = None) -> None:
-    """List the recipes that ship with Forii and the builds in the cache."""
-    from build_engines.build import find_builds
-    from build_engines.shipped import shipped_recipes
-
-    with _told():
-        newest = {one.manifest.recipe.model.id: one for one in reversed(find_builds(_settings(cache=cache).cache))}
-        table = Table("model", "engine", "context", "build", box=None)
-        for recipe in shipped_recipes():
-            if recipe.model.id not in newest:
-                context = str(recipe.model.context or "")
-                table.add_row(recipe.model.id, recipe.engine.target, context, "not built: forii build")
-        for one in newest.values():
-            recipe = one.manifest.recipe
-            context = f"{one.manifest.context:,}"
-            table.add_row(recipe.model.id, recipe.engine.target, context, str(one.folder))
-        Console(width=None if sys.stdout.isatty() else 200).print(table)
+            fail(str(error))
 
 
 @models_app.command("load")
@@ -168,8 +151,8 @@ def load_model(
     from launcher.control import ask
     from launcher.models import find_build
 
-    with _told():
-        settings = _settings(port=port, cache=cache)
+    with told():
+        settings = settings_with(port=port, cache=cache)
         with BuildProgress(Console(stderr=True)) as progress:
             build = find_build(model, settings.cache, progress)
         typer.echo(f"{ask(settings.cache, settings.port, {'load': str(build.absolute())})} is served")
@@ -184,45 +167,9 @@ def unload_model(
     """Stop serving a model from the `forii serve` that runs, once the answers that it is writing are done."""
     from launcher.control import ask
 
-    with _told():
-        settings = _settings(port=port, cache=cache)
+    with told():
+        settings = settings_with(port=port, cache=cache)
         typer.echo(f"{ask(settings.cache, settings.port, {'unload': model})} is no longer served")
-
-
-def _settings(**given: str | int | Path | list[str] | None) -> Settings:
-    """The settings, with what the command line says on top."""
-    try:
-        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if not name:
-            _fail(f"forii.toml: {first['msg']}")
-        if first["type"] == "extra_forbidden":
-            _fail(f"forii.toml: there is no setting {name!r}")
-        reason = first["msg"].removeprefix("Value error, ")
-        _fail(f"setting {name!r} (option, FORII_{name.upper()} or forii.toml): {reason}")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(message, fg="red", err=True)
-    raise typer.Exit(1)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turns the errors that are a person's to mend into a message; anything else is a bug and shows itself."""
-    from build_engines.recipe import BuildError
-    from launcher.control import NotChanged
-    from launcher.triton import TritonError
-    from proxy.prompt.tokenizer import UnknownTokenizer
-
-    try:
-        yield
-    except (BuildError, TritonError, NotServable, NotChanged, UnknownTokenizer) as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 def main() -> None:

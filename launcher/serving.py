@@ -27,6 +27,7 @@ from build_engines.recipe import load_manifest
 from launcher import machine
 from launcher.build_progress import BuildProgress
 from launcher.control import Control, ControlSocket
+from launcher.key_state import KeyState, key_state
 from launcher.models import find_build
 from launcher.remote import RemoteTriton
 from launcher.triton import EmbeddedTriton, TritonError
@@ -52,6 +53,7 @@ def serve(settings: Settings, console: Console) -> None:
     what building and starting raise."""
     settings.check_servable()
     _check_tls(settings)
+    keys = key_state(settings)
     if settings.triton is None and (problems := machine.problems(machine.facts())):
         raise NotServable("\n".join(problems))
     with _listen(settings.host, settings.port) as listening:
@@ -61,7 +63,7 @@ def serve(settings: Settings, console: Console) -> None:
         with _triton(settings, builds, console) as triton:
             served = settings.model_copy(update={"triton": triton.grpc_address, "models": builds})
             configure(settings.log_level)
-            _run(served, listening, lambda: _banner(served, listening, console), triton)
+            _run(served, listening, lambda: _banner(served, listening, keys, console), triton)
 
 
 def _check_tls(settings: Settings) -> None:
@@ -196,7 +198,7 @@ def _triton(settings: Settings, builds: tuple[Path, ...], console: Console) -> I
         yield triton
 
 
-def _banner(settings: Settings, listening: socket.socket, console: Console) -> None:
+def _banner(settings: Settings, listening: socket.socket, keys: KeyState, console: Console) -> None:
     scheme = "http" if settings.tls_certificate is None else "https"
     root = f"{scheme}://{_reachable(settings.host)}:{listening.getsockname()[1]}"
     base_url = f"{root}/inference/v1"
@@ -205,11 +207,11 @@ def _banner(settings: Settings, listening: socket.socket, console: Console) -> N
         ("Base URL  ", "bold"), base_url, "\n",
         ("Models    ", "bold"), ", ".join(ids), "\n",
         ("Docs      ", "bold"), f"{root}/docs\n",
-        ("Keys      ", "bold"), "FORII_API_KEY is asked for" if settings.api_key else "none: loopback only",
+        ("Keys      ", "bold"), keys.value,
     )  # fmt: skip
     console.print(Panel(lines, title="Forii is ready", subtitle="Ctrl-C stops it", expand=False))
     # Written past rich, which would wrap the line where it cannot be pasted.
-    console.file.write(f"Try it:\n\n{curl_line(base_url, ids[0], keyed=settings.api_key is not None)}\n\n")
+    console.file.write(f"Try it:\n\n{curl_line(base_url, ids[0], keyed=keys.asked)}\n\n")
     console.file.flush()
 
 

@@ -14,21 +14,28 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .accounts.accounts import Accounts
+from .accounts.limiter import Limiter
+from .accounts.metering import Metering
+from .accounts.quotas import Quotas
 from .admission import Admission
+from .authentication import Authentication
 from .drain import Drain, DrainGate
 from .engines.base import Engine
 from .engines.triton import TritonEngine
 from .errors import ForiiError, InvalidRequest, MethodNotAllowed, NotFound
 from .metrics import Metrics
-from .middleware import ApiKey, RequestContext
+from .middleware import RequestContext
 from .models import load_catalog
 from .openai.request import ChatRequest
 from .openai.text_request import TextRequest
 from .prompt.pool import THREADS, prompt_pool
 from .responses import error_response
+from .routes.accounts import accounts_router
 from .routes.health import health_router
 from .routes.inference import inference_router
 from .routes.models import models_router
+from .routes.usage import usage_router
 from .schemas import Schemas
 from .services import Services
 from .settings import NotServable, Settings
@@ -38,6 +45,7 @@ _PREFIXES = ("/inference/v1", "/v1")
 _EXPOSED = (
     "x-request-id",
     "x-forii-model",
+    "x-forii-next-cursor",
     "x-forii-prompt-tokens",
     "x-forii-completion-tokens",
     "x-forii-cached-tokens",
@@ -45,6 +53,9 @@ _EXPOSED = (
     "x-forii-ttft-ms",
     "x-forii-total-ms",
     "x-forii-ignored-params",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset",
     "retry-after",
 )
 
@@ -75,12 +86,19 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
     metrics = Metrics()
     admission = Admission(metrics, settings.max_running, settings.max_waiting, THREADS)
     schemas = Schemas(settings, pool)
-    services = Services(settings, load_catalog(settings.models, pool), engine, metrics, pool, admission, schemas)
+    accounts = Accounts(settings)
+    catalog = load_catalog(settings.models, pool)
+    limiter, quotas = _limiter(settings, metrics), Quotas(accounts.usage)
+    metering = Metering(accounts.usage, settings.journal_folder, limiter, quotas, metrics)
+    services = Services(
+        settings, catalog, engine, metrics, pool, admission, schemas, accounts, limiter, quotas, metering
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.ensure_future(schemas.warm())
-        yield
+        async with accounts.looked_after(), metering.looked_after():
+            yield
         warming.cancel()
         schemas.close()
         await services.engine.close()
@@ -90,30 +108,52 @@ def create_app(settings: Settings, engine: Engine | None = None, drain: Drain | 
         title="Forii inference API",
         version=version("forii"),
         lifespan=lifespan,
-        middleware=_middleware(settings, drain or Drain()),
+        middleware=_middleware(settings, drain or Drain(), accounts),
         redirect_slashes=False,
     )
     app.state.services = services
     for prefix in _PREFIXES:
         app.include_router(inference_router(services), prefix=prefix, tags=["inference"])
         app.include_router(models_router(services), prefix=prefix, tags=["inference"])
+    for router in (accounts_router(accounts), usage_router(accounts)):
+        app.include_router(router, prefix=_PREFIXES[1], tags=["accounts"])
     app.include_router(health_router(services), tags=["operations"])
     app.add_exception_handler(ForiiError, _forii_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 
 
-def _middleware(settings: Settings, drain: Drain) -> list[Middleware]:
+def _limiter(settings: Settings, metrics: Metrics) -> Limiter:
+    if settings.redis is None:
+        return Limiter(metrics)
+    # Not above: most proxies have no Redis, and its library takes a while.
+    from .accounts.redis_limits import RedisLimits
+
+    try:
+        return Limiter(metrics, RedisLimits(settings.redis.get_secret_value()))
+    except ValueError:
+        # Without its message, which may repeat a password.
+        raise NotServable("redis cannot be read: write redis://[USER:PASSWORD@]HOST:PORT/NUMBER") from None
+
+
+def _middleware(settings: Settings, drain: Drain, accounts: Accounts) -> list[Middleware]:
     """What requests pass, the outermost first."""
-    found = [Middleware(RequestContext), Middleware(DrainGate, drain=drain)]
-    if settings.api_key is not None:
-        found.append(Middleware(ApiKey, key=settings.api_key.get_secret_value()))
+    admin = settings.admin_token
+    found = [
+        Middleware(RequestContext),
+        Middleware(DrainGate, drain=drain),
+        Middleware(
+            Authentication,
+            authorizer=accounts.authorizer,
+            admin_token=None if admin is None else admin.get_secret_value(),
+        ),
+    ]
     if settings.cors_origins:
         # Outside of all: a browser shows a script no answer without its headers, an error neither.
         cors = Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=("GET", "POST", "DELETE"),
             allow_headers=("*",),
             expose_headers=_EXPOSED,
         )

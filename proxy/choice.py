@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .errors import EngineFailed
@@ -20,14 +21,22 @@ class Choice:
     tokens: how many ids the sample consists of so far, up to the one that completed a stop string. thought_tokens:
     those of them that were written while it thought. done: the Done event is out; further tokens of the engine are
     not the client's. finish: why the engine ended, once it has. start: how many characters the answer's text has
-    before the sample's own.
+    before the sample's own. bytes_of: what each id adds to what the parser reads, the tokenizer's own if not
+    given.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, stops: StopStrings, parser: Parser, *, log_probs: bool, start: int = 0
+        self,
+        tokenizer: Tokenizer,
+        stops: StopStrings,
+        parser: Parser,
+        *,
+        log_probs: bool,
+        start: int = 0,
+        bytes_of: Sequence[bytes] | None = None,
     ) -> None:
         self._tokenizer = tokenizer
-        self._detokenizer = Detokenizer(tokenizer.bytes_of)
+        self._detokenizer = Detokenizer(tokenizer.bytes_of if bytes_of is None else bytes_of)
         self._stops = StopCutter(stops)
         self._stopping = bool(stops.first)
         self._parser = parser
@@ -76,6 +85,14 @@ class Choice:
             events += self._end(tokens.finish)
         self.done = bool(events) and isinstance(events[-1], Done)
         return _joined(events)
+
+    def interject(self, text: str) -> list[Event]:
+        """The events of a text that the model did not write but will find in its prompt: of no tokens. What it had
+        written of a character is dropped."""
+        self._detokenizer.finish()
+        if self._log_probs is not None:
+            self._log_probs.skip(len(text))
+        return _joined(self._read(text))
 
     def _text(self, token: int) -> str:
         try:
@@ -167,6 +184,10 @@ class _LogProbQueue:
     def put(self, entry: LogProb, characters: int) -> None:
         """A token whose text, of so many characters, follows what was written so far."""
         self._waiting.append(replace(entry, offset=self._start + self._written))
+        self._written += characters
+
+    def skip(self, characters: int) -> None:
+        """So many characters are of no token."""
         self._written += characters
 
     def expect(self, content: Content) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from .generation import Guide
+from .grammar.said import Said
+from .syntax import Thinking
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """guide: what the engine enforces. violation: what is wrong with a finished answer's content; None if nothing
-    is. buffered: whether the guide lets wrong answers through, so that one is shown only once it has passed.
-    retries: how often an answer that has not passed is generated again."""
+    """guide: what the engine enforces, by where the prompt leaves the sample. violation: what is wrong with what
+    a finished sample said; None if nothing is. buffered: whether the guide lets wrong answers through, so that one
+    is shown only once it has passed. retries: how often an answer that has not passed is generated again."""
 
-    guide: Guide
-    violation: Callable[[str], Awaitable[str | None]]
+    guide: Callable[[Thinking], Guide]
+    violation: Callable[[Said], Awaitable[str | None]]
     buffered: bool
     retries: int

@@ -16,11 +16,14 @@
     |  |- RequestTooLarge          413                        request_too_large
     |  `- UnsupportedMediaType     415                        unsupported_media_type
     |- AuthenticationFailed        401 authentication_error   invalid_api_key
+    |- InsufficientQuota           402 insufficient_quota     insufficient_quota
+    |- RateLimited                 429 rate_limit_error       rate_limit_exceeded Retry-After
     |- Overloaded                  429 rate_limit_error       overloaded          Retry-After
     |- EngineFailed                502 server_error           engine_error
     |  `- GuideRefused                                        engine_error
     |- StructuredOutputFailed      502 server_error           structured_output_failed
     |- ModelUnavailable            503 server_error           model_unavailable   Retry-After
+    |- DatabaseAway                503 server_error           accounts_unavailable  Retry-After
     `- TimedOut                    504 server_error           timeout
 
 Source: API contract, section 10.
@@ -113,6 +116,29 @@ class AuthenticationFailed(ForiiError):
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
+class InsufficientQuota(ForiiError):
+    status = 402
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+
+class RateLimited(ForiiError):
+    """retry_after: seconds after which the limit leaves room again. hopeless: it never will for this request,
+    which the official clients then do not send again by themselves."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(
+        self, message: str, param: str | None = None, *, retry_after: int = 1, hopeless: bool = False
+    ) -> None:
+        super().__init__(message, param)
+        headers = {"Retry-After": str(retry_after)}
+        self.headers = MappingProxyType({**headers, "x-should-retry": "false"} if hopeless else headers)
+
+
 class Overloaded(ForiiError):
     """retry_after: seconds after which there may be room."""
 
@@ -143,6 +169,14 @@ class StructuredOutputFailed(ForiiError):
 class ModelUnavailable(ForiiError):
     status = 503
     code = "model_unavailable"
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+class DatabaseAway(ForiiError):
+    """The database of accounts, keys and usage cannot be reached."""
+
+    status = 503
+    code = "accounts_unavailable"
     headers = MappingProxyType({"Retry-After": "2"})
 
 

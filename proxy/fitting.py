@@ -14,6 +14,7 @@ from .openai.messages import template_messages
 from .openai.request import ChatRequest
 from .openai.text_request import TextRequest
 from .prompt.echo import echo
+from .prompt.extras import Extras
 from .prompt.prompt import Prompt
 from .prompt.truncation import PromptTooLong
 
@@ -44,7 +45,10 @@ def fit(request: ChatRequest | TextRequest, model: ServedModel) -> Fitted:
 def _prompt(request: ChatRequest | TextRequest, model: ServedModel, limit: int) -> Prompt:
     prompter, truncate = model.prompter, request.truncates
     if isinstance(request, ChatRequest):
-        return prompter.of_messages(template_messages(request.messages), limit, truncate=truncate)
+        told = () if request.tool_use is None else request.tool_use.told
+        extras = Extras(told, model.format.reasoning.effort(request.effort).template)
+        messages = template_messages(request.messages)
+        return prompter.of_messages(messages, limit, truncate=truncate, extras=extras)
     if isinstance(request.prompt, str):
         return prompter.of_text(request.prompt, limit, truncate=truncate)
     return prompter.of_ids(request.prompt, limit, truncate=truncate)
@@ -65,8 +69,8 @@ def _too_long(error: PromptTooLong, context: int, least: int, param: str) -> Con
         what, fix = f"the prompt takes {error.tokens}", "Send a shorter prompt"
     elif error.alone:
         what = (
-            "the messages that cannot be left out (system messages, and the call that the last message answers) "
-            f"take {error.tokens}"
+            "what cannot be left out (tools, system messages, and the call that the last message answers) "
+            f"takes {error.tokens}"
         )
         fix = "Shorten them"
     return ContextLengthExceeded(

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextvars import ContextVar
 from datetime import datetime, timezone
 
@@ -15,6 +16,8 @@ import orjson
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+# What clients send in the wrong place, such as a path, is a key all the same.
+_KEY = re.compile(r"forii_sk_[A-Za-z0-9_-]+")
 # Attributes of every record, as opposed to what `extra=` added.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -33,7 +36,7 @@ class JsonFormatter(logging.Formatter):
         line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return _KEY.sub("forii_sk_(not logged)", orjson.dumps(line, default=str).decode())
 
 
 def configure(level: str) -> None:

@@ -1,4 +1,4 @@
-"""What the proxy counts, as Prometheus text on ``/metrics``."""
+"""What the proxy counts, as Prometheus text on ``/metrics``; and the meter of one request."""
 
 from __future__ import annotations
 
@@ -58,23 +58,58 @@ class Metrics:
             ["model"], buckets=_ITL_SECONDS, registry=self._registry,
         )  # fmt: skip
 
+        self._account_metrics()
+
+    def _account_metrics(self) -> None:
+        self.limited = Counter(
+            "forii_requests_limited", "Requests refused because of a limit of their plan.", ["limit"],
+            registry=self._registry,
+        )  # fmt: skip
+        self.limits_degraded = Gauge(
+            "forii_limits_degraded", "1 while Redis does not answer and limits are this process's own.",
+            registry=self._registry,
+        )  # fmt: skip
+        self.usage_pending = Gauge(
+            "forii_usage_pending", "Usage records that are not in the database yet.", registry=self._registry
+        )
+        self.usage_written = Counter(
+            "forii_usage_written", "Usage records that went into the database.", registry=self._registry
+        )
+        self.usage_failures = Counter(
+            "forii_usage_failures", "Writes of usage records that the database did not take.",
+            registry=self._registry,
+        )  # fmt: skip
+        self.usage_lost = Counter(
+            "forii_usage_lost", "Usage records dropped: neither journal nor database took them.",
+            registry=self._registry,
+        )  # fmt: skip
+        self.journal_degraded = Gauge(
+            "forii_journal_degraded", "1 while the usage journal cannot be written.", registry=self._registry
+        )
+
     def text(self) -> bytes:
         return generate_latest(self._registry)
 
 
 class RequestMetrics:
     """The metrics of one request, from its arrival (``started``, of time.perf_counter) to ``end`` or ``refuse``.
-    model: empty until the request is known to name a served one."""
+    model: empty until the request is known to name a served one. begun: whether it went to an engine. received:
+    ids that came from engines, retried_tokens: those of them that were thrown away, in so many retries.
+    first_token: seconds until the first came."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.started = time.perf_counter()
         self.model = ""
+        self.begun = False
+        self.received = 0
+        self.retried_tokens = 0
+        self.retries = 0
+        self.first_token: float | None = None
         self._all = metrics
-        self._begun = False
 
     def begin(self, prompt_tokens: int, samples: int) -> None:
         """The request goes to the engine."""
-        self._begun = True
+        self.begun = True
         self._completion = self._all.completion_tokens.labels(self.model)
         self._first = self._all.first_token.labels(self.model)
         self._inter = self._all.inter_token.labels(self.model)
@@ -83,7 +118,7 @@ class RequestMetrics:
 
     def end(self, status: int) -> None:
         """The request is over, begun or not. status: of the HTTP answer, or of the error that ended the stream."""
-        if self._begun:
+        if self.begun:
             self._all.running.labels(self.model).dec()
         self.refuse(status)
         if status == CLIENT_GONE:
@@ -95,6 +130,8 @@ class RequestMetrics:
 
     def retried(self, tokens: int) -> None:
         """An attempt of so many tokens is thrown away."""
+        self.retried_tokens += tokens
+        self.retries += 1
         self._all.retried_tokens.labels(self.model).inc(tokens)
 
     def guide_refused(self) -> None:
@@ -107,9 +144,12 @@ class RequestMetrics:
     def observe(self, count: int, last: float | None) -> float:
         """count: ids that came now; last: when this sample's previous ones did. Returns now."""
         now = time.perf_counter()
+        self.received += count
         self._completion.inc(count)
         if last is None:
             self._first.observe(now - self.started)
+            if self.first_token is None:
+                self.first_token = now - self.started
         else:
             self._inter.observe(now - last)
         return now

@@ -1,11 +1,9 @@
-"""What every request passes, whatever its route: an id, a log line, an answer even when the code fails; and the
-key, where one is set. Pure ASGI: nothing here touches the body of a stream."""
+"""What every request passes, whatever its route: an id, a log line, an answer even when the code fails. Pure ASGI:
+nothing here touches the body of a stream."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import re
 import secrets
@@ -16,22 +14,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .drain import stopping
-from .errors import AuthenticationFailed, ForiiError
+from .authentication import why_ended
+from .errors import ForiiError
 from .logs import request_id
 from .responses import error_response
 
 logger = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_OPEN_PATHS = ("/health/", "/metrics", "/docs", "/openapi.json")
-_CLIENT = "forii.client"
-
-
-def client_of(scope: Scope) -> str:
-    """Whose request it is, as a name without meaning; empty where there are no keys to tell clients apart by."""
-    client: str = scope.get(_CLIENT, "")
-    return client
 
 
 class RequestContext:
@@ -55,10 +45,11 @@ class RequestContext:
         except ClientDisconnect:
             logger.info("the client went away before it had sent its request")
         except asyncio.CancelledError:
-            # The server ends and cannot wait any longer; what had begun has been told by its route.
+            # The server ends and cannot wait any longer, or the key was revoked; what had begun has been told by
+            # its route.
             if watched.status is not None:
                 raise
-            await error_response(stopping())(scope, receive, watched)
+            await error_response(why_ended(scope))(scope, receive, watched)
         except Exception:
             logger.exception("unhandled error")
             if watched.status is None:
@@ -88,24 +79,3 @@ class _WatchedSend:
 def _outcome(scope: MutableMapping[str, object], status: int | None, elapsed: float) -> dict[str, object]:
     """status is None where the client went away before there was one."""
     return {"method": scope["method"], "path": scope["path"], "status": status, "ms": elapsed}
-
-
-class ApiKey:
-    """Refuses requests without the key; health, metrics and the API's description are open."""
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app = app
-        self._digest = hashlib.sha256(key.encode()).digest()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(_OPEN_PATHS) and not self._admits(scope):
-            error = AuthenticationFailed("The API key is missing or wrong; send 'Authorization: Bearer <key>'.")
-            await error_response(error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _admits(self, scope: Scope) -> bool:
-        scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
-        digest = hashlib.sha256(key.strip().encode()).digest()
-        scope[_CLIENT] = digest.hex()
-        return scheme.lower() == "bearer" and hmac.compare_digest(digest, self._digest)

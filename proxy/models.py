@@ -13,20 +13,21 @@ from pathlib import Path
 from build_engines.recipe import Manifest, load_manifest
 
 from .errors import ModelNotFound
-from .formats.parser import FORMATS, Format
+from .formats.parser import Format, UnknownFormat, find_format
 from .prompt.prompt import Prompter
 from .settings import NotServable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """One model. build: the folder of its build. format: how it writes what it means. created: Unix time of the
-    build."""
+    """One model. build: the folder of its build. format: how it writes what it means. bytes_of: what each id adds
+    to what a parser of the format reads. created: Unix time of the build."""
 
     build: Path
     manifest: Manifest
     prompter: Prompter
     format: Format
+    bytes_of: Sequence[bytes]
     created: int
 
     @property
@@ -112,16 +113,19 @@ def load_model(build: Path, pool: ThreadPoolExecutor) -> ServedModel:
     """Raises RecipeError if the folder holds no finished build, UnknownTokenizer if its tokenizer cannot be read,
     NotServable if no parser reads its format."""
     manifest = load_manifest(build)
-    written = manifest.recipe.model.format
-    if written not in FORMATS:
-        raise NotServable(
-            f"{build}: no parser reads the format {written!r}; there are {', '.join(sorted(FORMATS))}"
-        )
+    try:
+        # A build says both; what is left out, a manifest that no build wrote leaves out.
+        model = manifest.recipe.model
+        written = find_format(model.format or "plain", model.reasoning or "none")
+    except UnknownFormat as error:
+        raise NotServable(f"{build}: {error}") from error
+    prompter = Prompter(build / "tokenizer", manifest.vocab_size, pool, written.syntax.calls)
     return ServedModel(
         build=build,
         manifest=manifest,
-        prompter=Prompter(build / "tokenizer", manifest.vocab_size, pool),
-        format=FORMATS[written],
+        prompter=prompter,
+        format=written,
+        bytes_of=prompter.tokenizer.showing(written.syntax.markers),
         created=int((build / "manifest.json").stat().st_mtime),
     )
 

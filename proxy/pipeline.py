@@ -10,7 +10,7 @@
     -> text      prompt/      detokenizer
     -> Event     formats/     what the text means: content, thought, calls
     -> Event     stops.py     stop strings in the content
-    -> Event     sample.py    once more, if the answer broke its constraint
+    -> Event     sample.py    thoughts ended in time; once more, if the answer broke its constraint
     -> Chunk     openai/      what the client reads
 
 A whole answer is the fold of these chunks (``openai/completion.py``): there is no second path.
@@ -27,23 +27,27 @@ from functools import partial
 from .choice import Choice
 from .constraint import Constraint
 from .engines.base import Engine
-from .errors import InvalidRequest, UnsupportedParameter
 from .events import Done
 from .fitting import Fitted, fit
 from .formats.parser import Start
-from .generation import Generation
+from .formats.plain import PlainParser
+from .generation import Generation, Guide
 from .merge import merge
 from .metrics import RequestMetrics
 from .models import ServedModel
-from .openai.chat_shape import CHAT
-from .openai.chunk import Chunk, ChunkWriter, Head, Usage
+from .openai.chat_shape import CHAT, FUNCTION_CALL
+from .openai.chunk import Chunk, ChunkWriter, Head, Shape, Usage
 from .openai.request import ChatRequest
 from .openai.text_request import TextRequest
 from .openai.text_shape import TEXT
 from .prompt.pool import run
+from .prompt.prompt import Prompt
 from .prompt.tokenizer import Tokenizer
 from .sample import Sample
 from .stops import StopStrings
+from .syntax import Thinking
+from .thought_budget import ThoughtBudget
+from .tools import Tool
 
 _UINT64 = 2**64
 
@@ -59,10 +63,20 @@ async def prepare(
     """The request up to where an engine is needed. size: its bytes; long ones are worked on beside the event loop.
     constraint: what the answer is bound by. Raises what is wrong with the request: nothing is generated before
     everything is known to be right."""
-    _check_logits(request, model)
     fitted = await run(model.prompter.pool, size, partial(fit, request, model))
-    shape = CHAT if isinstance(request, ChatRequest) else TEXT
-    head = Head(
+    thinking = _thinking(request, model, fitted.prompt)
+    generations = _generations(request, model, fitted, constraint.guide(thinking) if constraint else None)
+    begin = partial(_begin, request, model, fitted, StopStrings(request.stop or ()), thinking)
+    budget = _budget(request, model)
+    samples = [Sample(generation, begin, constraint, engine, metrics, budget) for generation in generations]
+    return Answer(_head(request, model), fitted, model, samples, calls=_allowed(request) != ())
+
+
+def _head(request: ChatRequest | TextRequest, model: ServedModel) -> Head:
+    shape: Shape = TEXT
+    if isinstance(request, ChatRequest):
+        shape = FUNCTION_CALL if request.functions else CHAT
+    return Head(
         id=f"{shape.id_prefix}{secrets.token_hex(12)}",
         created=int(time.time()),
         model=request.model,
@@ -70,38 +84,46 @@ async def prepare(
         log_probs=request.log_probs,
         shape=shape,
     )
-    generations = _generations(request, model, fitted, constraint)
-    begin = partial(_begin, request, model, fitted, StopStrings(request.stop or ()))
-    samples = [Sample(generation, begin, constraint, engine, metrics) for generation in generations]
-    return Answer(head, fitted, model, samples)
 
 
-def _check_logits(request: ChatRequest | TextRequest, model: ServedModel) -> None:
-    """Raises for top log-probs of an engine without logits, for a bias beside a schema where the engine cannot do
-    both, and for biased ids that the model does not have."""
-    if request.top_log_probs and not model.manifest.recipe.engine.logits:
-        field = "top_logprobs" if isinstance(request, ChatRequest) else "logprobs"
-        raise UnsupportedParameter("This model's engine is built without logits; leave it out.", field)
-    if request.bias and request.answer_schema and not model.manifest.recipe.engine.biased_guides:
-        raise UnsupportedParameter(
-            "This model's engine cannot do both 'logit_bias' and 'response_format'; leave one out.", "logit_bias"
-        )
-    last = model.manifest.vocab_size - 1
-    for token in request.bias:
-        if not 0 <= token <= last:
-            raise InvalidRequest(
-                f"'logit_bias' names the token {token}, but this model's ids are 0 to {last}.",
-                f"logit_bias.{token}",
-            )
+def _allowed(request: ChatRequest | TextRequest) -> tuple[Tool, ...]:
+    """The tools that an answer may call."""
+    return () if request.tool_use is None else request.tool_use.allowed
+
+
+def _thinking(request: ChatRequest | TextRequest, model: ServedModel, prompt: Prompt) -> Thinking:
+    """Where the prompt leaves a sample, by its end."""
+    thought = model.format.syntax.thought
+    if thought is None or isinstance(request, TextRequest):
+        return "never"
+    if model.format.reasoning.is_thinking(prompt.tail):
+        return "inside"
+    # Where text has a header of its own, every prompt ends as a closed thought does.
+    closed = not model.format.syntax.before_text and prompt.tail.rstrip().endswith(thought.closing)
+    return "never" if closed else "may"
+
+
+def _budget(request: ChatRequest | TextRequest, model: ServedModel) -> ThoughtBudget | None:
+    """What a thought may take, if that is limited."""
+    thought = model.format.syntax.thought
+    if thought is None or isinstance(request, TextRequest):
+        return None
+    tokens = model.format.reasoning.effort(request.effort).budget
+    if tokens is None:
+        return None
+    ids = tuple(model.prompter.tokenizer.encode(thought.ending))
+    return ThoughtBudget(tokens, thought.ending, ids, model.manifest.context)
 
 
 def _generations(
-    request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, constraint: Constraint | None
+    request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, guide: Guide | None
 ) -> tuple[Generation, ...]:
     """n samples are n generations with seeds that count up; negative seeds wrap into UINT64."""
     manifest = model.manifest
     seed = secrets.randbits(64) if request.seed is None else request.seed
-    words = () if constraint else _stop_words(model.prompter.tokenizer, request.stop or ())
+    # A stop string ends the text alone: an engine that finds one in a thought or a call must go on.
+    plain = isinstance(request, TextRequest) or (guide is None and model.format.syntax.thought is None)
+    words = _stop_words(model.prompter.tokenizer, request.stop or ()) if plain else ()
     return tuple(
         Generation(
             request_id=secrets.token_hex(16),
@@ -115,7 +137,7 @@ def _generations(
             sampling=request.sampling,
             seed=(seed + index) % _UINT64,
             log_probs=request.log_probs,
-            guide=constraint.guide if constraint else None,
+            guide=guide,
             top_log_probs=request.top_log_probs,
             logit_bias=request.bias,
         )
@@ -123,10 +145,15 @@ def _generations(
     )
 
 
-def _begin(request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, stops: StopStrings) -> Choice:
-    start = len(fitted.opening.content or "") if fitted.opening else 0
-    parser = model.format.parser(Start())
-    return Choice(model.prompter.tokenizer, stops, parser, log_probs=request.log_probs, start=start)
+def _begin(
+    request: ChatRequest | TextRequest, model: ServedModel, fitted: Fitted, stops: StopStrings, thinking: Thinking
+) -> Choice:
+    tokenizer = model.prompter.tokenizer
+    if isinstance(request, TextRequest):
+        start = len(fitted.opening.content or "") if fitted.opening else 0
+        return Choice(tokenizer, stops, PlainParser(), log_probs=request.log_probs, start=start)
+    parser = model.format.parser(Start(thinking == "inside", _allowed(request)))
+    return Choice(tokenizer, stops, parser, log_probs=request.log_probs, bytes_of=model.bytes_of)
 
 
 def _stop_words(tokenizer: Tokenizer, stop: Sequence[str]) -> tuple[tuple[int, ...], ...]:
@@ -137,11 +164,14 @@ def _stop_words(tokenizer: Tokenizer, stop: Sequence[str]) -> tuple[tuple[int, .
 
 
 class Answer:
-    """A request that is ready to run. prompt_tokens: what its prompt takes. truncated_tokens: what was cut from
-    it."""
+    """A request that is ready to run. calls: whether it may call functions. prompt_tokens: what its prompt takes.
+    truncated_tokens: what was cut from it."""
 
-    def __init__(self, head: Head, fitted: Fitted, model: ServedModel, samples: Sequence[Sample]) -> None:
+    def __init__(
+        self, head: Head, fitted: Fitted, model: ServedModel, samples: Sequence[Sample], *, calls: bool
+    ) -> None:
         self.head = head
+        self._calls = calls
         self.model = model
         self.prompt_tokens = len(fitted.prompt.ids)
         self.truncated_tokens = fitted.prompt.truncated
@@ -156,13 +186,17 @@ class Answer:
 
     async def chunks(self) -> AsyncGenerator[list[Chunk], None]:
         """The answer, as it is generated; closing it ends the generation in the engine."""
-        writer, usage, live = ChunkWriter(self.samples, self._opening), None, self.samples
+        writer = ChunkWriter(self.samples, self._opening, calls=self._calls)
+        live = self.samples
         async with aclosing(merge([sample.events() for sample in self._samples])) as samples:
             async for index, events in samples:
                 live -= isinstance(events[-1], Done)
-                if not live:
-                    usage = self._usage()
-                yield [chunk for event in events for chunk in writer.write(index, event, usage)]
+                *others, last = events
+                usage = None if live else self._usage()
+                chunks = [chunk for event in others for chunk in writer.write(index, event)]
+                chunks += writer.write(index, last, usage)
+                if chunks:
+                    yield chunks
 
     def _usage(self) -> Usage:
         """The tokens of the whole answer."""
@@ -170,5 +204,6 @@ class Answer:
         return Usage(
             prompt=self.prompt_tokens,
             completion=self.completion_tokens,
+            reasoning=sum(sample.choice.thought_tokens for sample in self._samples),
             cached=min(blocks * self.model.manifest.tokens_per_block, self.prompt_tokens - 1),
         )

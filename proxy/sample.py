@@ -1,8 +1,11 @@
 """One sample of an answer, from the engine's tokens to events: generated again until it keeps its constraint.
 
-A guide binds the model while it writes. Still, an answer that ends with "stop" is always checked: a guide may let
+A guide binds the model while it writes. Still, an answer that ends by itself is always checked: a guide may let
 through what the schema forbids (such an answer is buffered until it has passed), and an engine may be wrong. One
 that fails is thrown away and generated anew, as long as nothing of it was shown.
+
+A thought that takes more than its budget is ended: the engine's request is closed, and a second one goes on behind
+the thought and what ends it. The client sees one answer.
 """
 
 from __future__ import annotations
@@ -17,15 +20,18 @@ from .choice import Choice
 from .constraint import Constraint
 from .engines.base import Engine
 from .errors import GuideRefused, StructuredOutputFailed
-from .events import Content, Done, Event
+from .events import Event
 from .generation import Generation
 from .metrics import RequestMetrics
+from .thought_budget import LimitedThought, ThoughtBudget
+from .trial import Trial, Violated
 
 # Keeps the seeds of retries apart from one another and from those of the other samples, which count up (Fibonacci
 # hashing, Knuth's TAOCP 3, 6.4).
 _NEXT_SEED = 0x9E3779B97F4A7C15
 _WARMER = 0.25  # of temperature, each time
 _WIDER = 0.9  # the least top_p
+_MOST_ENDED = 4  # thoughts of one attempt
 _SHOWN = 300  # characters of a violation, which may quote the answer
 _PIECE = 64  # events of a buffered answer that are sent before others get their turn
 
@@ -49,12 +55,9 @@ def again(generation: Generation, number: int) -> Generation:
     )
 
 
-class _Violated(Exception):
-    """An attempt that broke its constraint; the text says how."""
-
-
 class Sample:
-    """begin: makes the Choice of an attempt. choice: of the one that runs, or ran last."""
+    """begin: makes the Choice of an attempt. choice: of the one that runs, or ran last. budget: of its thought;
+    None: it may think as long as it likes, or does not."""
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Sample:
         constraint: Constraint | None,
         engine: Engine,
         metrics: RequestMetrics,
+        budget: ThoughtBudget | None = None,
     ) -> None:
         self.choice = begin()
         self._generation = generation
@@ -70,6 +74,7 @@ class Sample:
         self._constraint = constraint
         self._engine = engine
         self._metrics = metrics
+        self._budget = budget
         self._timer = metrics.sample()
 
     def events(self) -> AsyncGenerator[list[Event], None]:
@@ -84,11 +89,11 @@ class Sample:
         for number in range(constraint.retries + 1):
             if number:
                 self.choice = self._begin()
-            trial = _Trial(constraint)
+            trial = Trial(constraint, self.choice)
             try:
                 async with aclosing(self._attempt(again(self._generation, number))) as attempt:
                     async for events in attempt:
-                        shown = await trial.hear(events, cut=self.choice.cut)
+                        shown = await trial.hear(events)
                         for start in range(0, len(shown), _PIECE):
                             yield shown[start : start + _PIECE]
                             if start + _PIECE < len(shown):
@@ -97,54 +102,54 @@ class Sample:
             except GuideRefused:
                 self._metrics.guide_refused()
                 raise
-            except _Violated as violated:
+            except Violated as violated:
                 self._metrics.retried(self.choice.tokens)
                 first = first or str(violated)
                 if trial.shown:
                     break
         raise StructuredOutputFailed(
-            f"No answer conformed to the schema: {first[:_SHOWN]}. Send the request again, or make the schema"
-            " easier to fulfil."
+            f"No answer conformed to what was asked for: {first[:_SHOWN]}. Send the request again, or make the"
+            " schema easier to fulfil."
         )
 
-    async def _attempt(self, generation: Generation) -> AsyncGenerator[list[Event], None]:
-        choice = self.choice
+    def _attempt(self, generation: Generation) -> AsyncGenerator[list[Event], None]:
+        if self._budget is None:
+            return self._read(generation)
+        return self._thought_first(generation, self._budget)
+
+    async def _thought_first(
+        self, generation: Generation, budget: ThoughtBudget
+    ) -> AsyncGenerator[list[Event], None]:
+        """A model that goes on to think where its thought was ended is told so again, a few times."""
+        asked = False
+        for _ in range(_MOST_ENDED):
+            thought = LimitedThought(budget, self.choice, generation, self._constraint)
+            if not thought.used_up:
+                async with aclosing(self._read(generation, thought, again=asked)) as begun:
+                    async for events in begun:
+                        yield events
+                if not thought.used_up:
+                    return
+                asked = True
+            generation = thought.answer()
+            if events := self.choice.interject(budget.closing):
+                yield events
+        async with aclosing(self._read(generation, again=True)) as rest:
+            async for events in rest:
+                yield events
+
+    async def _read(
+        self, generation: Generation, thought: LimitedThought | None = None, *, again: bool = False
+    ) -> AsyncGenerator[list[Event], None]:
+        """thought: what is read at first, up to where it is used up. again: the prompt is more than the client's;
+        what is cached of it is of no account."""
+        feed = self.choice.feed if thought is None else thought.feed
         async with aclosing(self._engine.generate(generation)) as stream:
             async for tokens in stream:
                 self._timer.tokens(len(tokens.ids))
-                if events := choice.feed(tokens):
+                if again and tokens.cached_blocks:
+                    tokens = replace(tokens, cached_blocks=0)
+                if events := feed(tokens):
                     yield events
-                if choice.done:
+                if self.choice.done or (thought is not None and thought.used_up):
                     return
-
-
-class _Trial:
-    """One attempt's events on their way. shown: whether any were given out."""
-
-    def __init__(self, constraint: Constraint) -> None:
-        self._constraint = constraint
-        self._texts: list[str] = []
-        self._held: list[Event] = []
-        self.shown = False
-
-    async def hear(self, events: list[Event], *, cut: bool) -> list[Event]:
-        """What can be shown now. cut: whether a stop string ended it. Raises _Violated."""
-        self._texts += [event.text for event in events if isinstance(event, Content)]
-        last = events[-1]
-        if isinstance(last, Done):
-            events = [*self._held, *events[:-1], await self._judged(last, cut)]
-        elif self._constraint.buffered:
-            self._held += events
-            return []
-        self.shown = True
-        return events
-
-    async def _judged(self, done: Done, cut: bool) -> Done:
-        if done.finish != "stop":
-            return done
-        violation = await self._constraint.violation("".join(self._texts))
-        if violation is None:
-            return done
-        if cut:
-            return Done("length")
-        raise _Violated(violation)

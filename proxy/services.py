@@ -5,6 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from .accounts.accounts import Accounts
+from .accounts.limiter import Limiter
+from .accounts.metering import Metering
+from .accounts.quotas import Quotas
 from .admission import Admission
 from .engines.base import Engine
 from .metrics import Metrics
@@ -24,3 +28,7 @@ class Services:
     pool: ThreadPoolExecutor
     admission: Admission
     schemas: Schemas
+    accounts: Accounts
+    limiter: Limiter
+    quotas: Quotas
+    metering: Metering

@@ -10,6 +10,10 @@ and the history is rendered with it, so that the three cannot disagree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What a prompt leaves a sample: inside a thought, free to open one, or past it (or of a family that has none).
+Thinking = Literal["inside", "may", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,16 @@ class ThoughtSyntax:
     before: str = "\n"
     after: str = "\n\n"
 
+    @property
+    def ending(self) -> str:
+        """What ends a thought that is broken off."""
+        return self.before + self.closing + self.after
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterSyntax:
     """Arguments that are no JSON: each parameter is before_name, its name, after_name, its value and after_value.
-    The value of a string is written as it is, any other as JSON."""
+    The value of a parameter that can only be a string (``Tool.texts``) is written as it is, any other as JSON."""
 
     before_name: str
     after_name: str
@@ -39,7 +48,9 @@ class CallSyntax:
     """trigger: what cannot be anything but the beginning of calls. first: what follows it once. Then the calls,
     each before_name, the function's name, after_name, its arguments and after_call, with between between two of
     them, and last once they are done. anywhere: calls may follow text; else an answer that begins with the trigger
-    is calls, and one that does not is text. parallel: whether the family can write more than one."""
+    is calls, and one that does not is text. parallel: whether the family can write more than one. lead: what may
+    stand before the trigger. call_id: what may follow a name, with an id behind it. Both are read over and never
+    asked for."""
 
     trigger: str
     before_name: str
@@ -51,6 +62,8 @@ class CallSyntax:
     anywhere: bool = True
     parallel: bool = True
     parameters: ParameterSyntax | None = None
+    lead: str = ""
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

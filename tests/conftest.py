@@ -6,7 +6,9 @@ suites run against a Triton elsewhere (see deployed.py), the model is the one th
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,12 @@ from build_engines.progress import Silent
 from build_engines.recipe import Manifest, load_manifest, load_recipe
 from build_engines.repository import template_files, write_model_folder
 from launcher.triton import EmbeddedTriton
+from proxy.accounts.database_url import database_url
+from proxy.accounts.migration import migrate
 from tests.deployed import DEPLOYED
+from tests.postgres_server import PostgresServer, postgres_programs
+from tests.program import lack, need
+from tests.redis_server import RedisServer
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
@@ -26,6 +33,12 @@ SCRIPTED = "forii-scripted"
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads or writes the keys and the usage of whoever runs it."""
+    monkeypatch.setenv("FORII_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +91,83 @@ def triton(
     with EmbeddedTriton([built_model, scripted_build], log_path=log) as server:
         server.wait_ready(90)
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL. A test that stops it starts it again."""
+    programs = postgres_programs()
+    if programs is None:
+        lack("PostgreSQL's server", "postgresql")
+    server = PostgresServer(programs)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis, for tests that leave it alone."""
+    need("redis-server")
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """One to be broken."""
+    need("redis-server")
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def limit_url(request: pytest.FixtureRequest) -> str | None:
+    """Of the Redis that limits are counted in; None is the process's own memory. Each in turn."""
+    if request.param == "memory":
+        return None
+    server: RedisServer = request.getfixturevalue("redis_server")
+    server.empty()
+    return server.url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with this version's tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "forii.db"
+    migrate(database_url(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a database on PostgreSQL with this version's tables, to be copied."""
+    migrate(database_url(postgres.create("migrated")))
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database with this version's tables, of each kind in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "database" / "forii.db"
+        path.parent.mkdir()
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        return f"sqlite:///{path}"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.create(f"test{next(_NUMBERS)}", request.getfixturevalue("migrated_template"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, of each kind in turn; of SQLite not even the folder is there."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'forii.db'}"
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return postgres.create(f"new{next(_NUMBERS)}")
+
+
+_NUMBERS = itertools.count()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from build_engines import repository
+from build_engines import guess, repository
 from build_engines.kv_cache import limits
 from build_engines.programs import program_step
 from build_engines.recipe import GgufSource, Manifest, PackageSource, Recipe, RecipeError, triton_name
@@ -91,7 +91,11 @@ def plan(recipe: Recipe, source_sha256: str, templates: Path) -> Step:
     return Step(
         name="model",
         place=f"models/{triton_name(recipe.model.id)}",
-        material={"recipe": recipe.model_dump_json(), "template": repository.template_digest(files)},
+        material={
+            "recipe": recipe.model_dump_json(),
+            "template": repository.template_digest(files),
+            **guess.material(recipe),
+        },
         needs=(tokenizer, fitted, export),
         run=lambda task: _model(recipe, engine, files, task),
         title="make the Triton model folder and the manifest",
@@ -157,7 +161,7 @@ def _model(recipe: Recipe, engine: OpenVinoEngine, files: dict[str, Path], task:
     facts = _read_facts(task.inputs["limits"])
     name = triton_name(recipe.model.id)
     manifest = Manifest(
-        recipe=recipe,
+        recipe=guess.resolved(recipe, task.inputs["tokenizer"] / "tokenizer"),
         triton_model=name,
         context=facts.context,
         vocab_size=facts.vocab_size,

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from build_engines import repository
+from build_engines import guess, repository
 from build_engines.checkpoint import export_tokenizer, folder_digest
 from build_engines.programs import program_step
 from build_engines.recipe import FolderSource, HuggingFaceSource, Recipe, RecipeError, triton_name
@@ -59,7 +59,11 @@ def plan(recipe: Recipe, templates: Path, examples: Path) -> Step:
     return Step(
         name="model",
         place=f"models/{triton_name(recipe.model.id)}",
-        material={"recipe": recipe.model_dump_json(), "template": repository.template_digest(files)},
+        material={
+            "recipe": recipe.model_dump_json(),
+            "template": repository.template_digest(files),
+            **guess.material(recipe),
+        },
         needs=(facts, tokenizer, guides, compiled),
         run=lambda task: write_model(recipe, made, files, task),
         title="make the Triton model folder and the manifest",

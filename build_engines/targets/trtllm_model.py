@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from build_engines import repository
+from build_engines import guess, repository
 from build_engines.checkpoint import end_ids, pad_id, read_checkpoint
 from build_engines.recipe import BuildError, Manifest, Recipe, triton_name
 from build_engines.steps import Task
@@ -69,12 +69,12 @@ def write_facts(recipe: Recipe, task: Task) -> None:
 
 
 def write_model(recipe: Recipe, design: Design, files: dict[str, Path], task: Task) -> None:
-    """The manifest comes last: a folder that has one is whole. Raises EngineError, TemplateError."""
+    """The manifest comes last: a folder that has one is whole. Raises EngineError, TemplateError, RecipeError."""
     built = _engine_config(task.inputs["engine"], design)
     facts = _Facts.model_validate_json((task.inputs["facts"] / "facts.json").read_bytes())
     name = triton_name(recipe.model.id)
     manifest = Manifest(
-        recipe=recipe,
+        recipe=guess.resolved(recipe, task.inputs["tokenizer"] / "tokenizer"),
         triton_model=name,
         context=built.build_config.max_seq_len,
         vocab_size=built.pretrained_config.vocab_size,

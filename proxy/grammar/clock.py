@@ -13,7 +13,6 @@ class Clock:
     def __init__(self, seconds: float) -> None:
         self._end = time.thread_time() + seconds
         self._earliest = time.monotonic() + seconds
-        self._earliest = time.monotonic() + seconds
 
     def check(self) -> None:
         """Raises InvalidSchema when the time is up."""

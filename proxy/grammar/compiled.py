@@ -17,12 +17,9 @@ SECONDS = 2.0  # a compilation may take
 
 
 @dataclass(frozen=True)
-class CompiledSchema:
-    """ebnf: the grammar, whose root is ``root``. checked: the keywords that it does not say exactly: where there
-    are any, a text that it accepts has to be validated too. Can be pickled."""
+class SchemaCheck:
+    """A schema that values can be held against. Can be pickled."""
 
-    ebnf: str
-    checked: tuple[str, ...]
     schema: JSON = field(repr=False)
     draft: Draft = field(repr=False)
 
@@ -38,6 +35,15 @@ class CompiledSchema:
         return self.draft.validator(self.schema, validate_formats=True, offline=True)
 
 
+@dataclass(frozen=True)
+class CompiledSchema(SchemaCheck):
+    """ebnf: the grammar, whose root is ``root``. checked: the keywords that it does not say exactly: where there
+    are any, a text that it accepts has to be validated too. Can be pickled."""
+
+    ebnf: str
+    checked: tuple[str, ...]
+
+
 def compile_schema(schema: JSON, *, open_objects: bool = False, seconds: float = SECONDS) -> CompiledSchema:
     """The grammar of the JSON texts that satisfy the schema, as answers are written: one space after ``:`` and
     ``,``, keys in the order of ``properties``.
@@ -51,4 +57,4 @@ def compile_schema(schema: JSON, *, open_objects: bool = False, seconds: float =
         ebnf, marks = Compiler(document, open_objects=open_objects, seconds=seconds).run()
     except RecursionError:
         raise InvalidSchema("the schema is nested too deeply") from None
-    return CompiledSchema(ebnf, tuple(sorted(marks)), document.schema, document.draft)
+    return CompiledSchema(document.schema, document.draft, ebnf, tuple(sorted(marks)))

@@ -52,15 +52,28 @@ class Compiler:
         """The grammar's text and the keywords left to the check. Raises InvalidSchema where no value satisfies the
         schema, or where it is too large or takes too long."""
         root = self.rule((self._document.root,))
-        while self._waiting:
-            rule, schemas = self._waiting.pop(0)
-            self.grammar.define(rule, self._alternatives(self._normal.cases(schemas)))
+        self.finish()
         try:
-            return self.grammar.text(root), frozenset(self._marks)
+            return self.grammar.text(root), self.marks
         except Unsatisfiable:
             raise self._document.impossible or InvalidSchema("no value satisfies this schema") from None
         except TooLarge as error:
             raise InvalidSchema(f"the schema is too large: {error}") from None
+
+    def finish(self) -> None:
+        """Writes the rules that were asked for. Raises InvalidSchema where it takes too long."""
+        while self._waiting:
+            rule, schemas = self._waiting.pop(0)
+            self.grammar.define(rule, self._alternatives(self._normal.cases(schemas)))
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The keywords left to the check so far."""
+        return frozenset(self._marks)
+
+    def cases(self, schemas: tuple[Schema, ...]) -> tuple[Case, ...]:
+        """The ways to satisfy all the schemas."""
+        return self._normal.cases(self._normal.plain(schemas))
 
     def rule(self, schemas: tuple[Schema, ...]) -> Rule:
         """The rule for a value that satisfies all the schemas; it is written later."""

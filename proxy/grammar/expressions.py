@@ -114,7 +114,7 @@ def letters(text: str) -> Expr:
     return sequence(*map(_letter, text))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _letter(char: str) -> Chars:
     return Chars(Intervals.of(char))
 

@@ -1,4 +1,4 @@
-"""The one error of the grammar compiler."""
+"""What the grammar compiler refuses, and where it is wrong."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ class InvalidSchema(ValueError):
     def __str__(self) -> str:
         place = f"{self.path}/{self.keyword}" if self.keyword else self.path
         return f"{place}: {self.message}"
+
+
+class InvalidParameters(InvalidSchema):
+    """A tool's parameters that are refused. place: of the tool among those that may be called."""
+
+    def __init__(self, place: int, message: str, path: str = "#", keyword: str = "") -> None:
+        super().__init__(message, path, keyword)
+        self.args = (place, message, path, keyword)
+        self.place = place

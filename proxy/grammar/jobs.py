@@ -1,69 +1,68 @@
-"""What the worker does: a schema's JSON in, its grammar out; an answer's text in, what is wrong with it out."""
+"""What the worker does: an answer's bounds in, its grammar out; what a sample said in, what is wrong with it
+out."""
 
 from __future__ import annotations
 
-import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import JSON, CompiledSchema, compile_schema
+from ..syntax import Thinking
+from .answer_bounds import AnswerBounds
+from .bounded_answer import BoundedAnswer
+from .judge import Judge
+from .said import Said
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """ebnf: the grammar. checked: whether it lets through what the schema forbids. schema: the CompiledSchema for
-    ``violation``, as a pickle, which costs nobody anything to keep."""
+    """rules: of the grammar, in EBNF. roots: what stands before them, by where a prompt leaves the sample.
+    checked: whether it lets through what is forbidden. free_text: whether an answer without calls may be anything.
+    judge: the Judge for ``violation``, as a pickle, which costs nobody anything to keep."""
 
-    ebnf: str
+    roots: Mapping[Thinking, str]
+    rules: str
     checked: bool
-    schema: bytes
+    free_text: bool
+    judge: bytes
+
+    def ebnf(self, thinking: Thinking) -> str:
+        """The grammar of the answer of a sample. A family without thoughts is never inside of one."""
+        return self.roots.get(thinking, self.roots["never"]) + self.rules
 
     @property
     def size(self) -> int:
         """Bytes of memory, nearly."""
-        return len(self.ebnf) + len(self.schema)
+        return sum(map(len, self.roots.values())) + len(self.rules) + len(self.judge)
 
 
-def compiled(schema: bytes, *, open_objects: bool, seconds: float) -> Compiled:
-    """schema: JSON. seconds: how long it may take. Raises InvalidSchema."""
-    found = compile_schema(json.loads(schema), open_objects=open_objects, seconds=seconds)
-    return Compiled(found.ebnf, bool(found.checked), pickle.dumps(found))
+def compiled(bounds: AnswerBounds, *, seconds: float) -> Compiled:
+    """seconds: how long it may take. Raises InvalidSchema, as InvalidParameters where they are a tool's."""
+    found = BoundedAnswer(bounds, seconds)
+    texts, marks = found.compile()
+    first, *rest = texts["never"].splitlines(keepends=True)
+    shared = frozenset(rest)
+    roots: dict[Thinking, str] = {"never": first}
+    for thinking, text in texts.items():
+        if thinking != "never":
+            roots[thinking] = "".join(line for line in text.splitlines(keepends=True) if line not in shared)
+    return Compiled(
+        roots,
+        "".join(rest),
+        bool(marks),
+        bounds.schema is None and not bounds.least,
+        pickle.dumps(found.judge(unique_keys=bool(marks))),
+    )
 
 
-def violation(schema: bytes, text: str, *, unique_keys: bool) -> str | None:
-    """What is wrong with a finished answer, if anything. schema: of Compiled. unique_keys: whether a key that
-    comes twice is wrong: readers keep one of the two, and which one is their own affair."""
-    try:
-        value = _parsed(text, unique_keys)
-    except RecursionError:
-        return "the answer is nested too deeply"
-    except ValueError as error:
-        return f"the answer is not JSON: {error}"
-    errors = _loaded(schema).validate(value)
-    return errors[0] if errors else None
+def violation(judge: bytes, said: Said) -> str | None:
+    """What is wrong with what a sample said, if anything. judge: of Compiled."""
+    return _loaded(judge).violation(said)
 
 
 @lru_cache(maxsize=64)
-def _loaded(schema: bytes) -> CompiledSchema:
-    found = pickle.loads(schema)
-    assert isinstance(found, CompiledSchema)
-    return found
-
-
-def _parsed(text: str, unique_keys: bool) -> JSON:
-    """Stricter than Python's own reader: no NaN, no infinity, not even as 1e999, no half of a surrogate pair."""
-    value: JSON = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique if unique_keys else None)
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    return value
-
-
-def _no_constant(name: str) -> JSON:
-    raise ValueError(f"{name} is no number")
-
-
-def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key comes twice in one object")
+def _loaded(judge: bytes) -> Judge:
+    found = pickle.loads(judge)
+    assert isinstance(found, Judge)
     return found

@@ -14,6 +14,7 @@ never finish are found and left out: an engine would take them, and then mask ev
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from collections.abc import Sequence as Seq
 from itertools import count
 
 from .ebnf import Ebnf
@@ -104,6 +105,11 @@ class Grammar:
     def factored(self, body: Expr) -> Expr:
         """The same, with what alternatives have in common at their beginning written once."""
         return self._factoring.factored(body)
+
+    def impossible(self, exprs: Seq[Expr]) -> list[int]:
+        """Those, by their places, that no text matches."""
+        finishing = self._found_finishing()
+        return [place for place, expr in enumerate(exprs) if not _finishes(expr, finishing)]
 
     def text(self, root: Expr) -> str:
         """The grammar that begins at root, without what cannot be reached or cannot finish.

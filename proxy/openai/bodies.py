@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 
 class TopLogProb(TypedDict):
@@ -23,17 +23,31 @@ class LogProbs(TypedDict):
     refusal: None
 
 
+class FunctionBody(TypedDict):
+    name: str
+    arguments: str
+
+
+class ToolCallBody(TypedDict):
+    id: str
+    type: Literal["function"]
+    function: FunctionBody
+
+
 class AssistantAnswer(TypedDict):
     role: Literal["assistant"]
-    content: str
+    content: str | None
     refusal: None
+    reasoning_content: NotRequired[str]
+    tool_calls: NotRequired[list[ToolCallBody]]
+    function_call: NotRequired[FunctionBody]
 
 
 class ChatChoice(TypedDict):
     index: int
     message: AssistantAnswer
     logprobs: LogProbs | None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls", "function_call"]
 
 
 class PromptTokensDetails(TypedDict):

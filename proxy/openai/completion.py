@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..events import LogProb
-from .chunk import Chunk, Head, Usage
+from .chunk import CallDelta, Chunk, Head, Message, Usage
+
+
+@dataclass(slots=True)
+class _Call:
+    """first: its first delta. fragments: of its arguments."""
+
+    first: CallDelta
+    fragments: list[str] = field(default_factory=list)
+
+    def whole(self) -> CallDelta:
+        return replace(self.first, arguments="".join(self.fragments))
 
 
 @dataclass(slots=True)
 class _Choice:
+    """has_text: whether there is any, empty text included."""
+
+    has_text: bool = False
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: list[_Call] = field(default_factory=list)
     log_probs: list[LogProb] = field(default_factory=list)
     finish_reason: str | None = None
+
+    def fold(self, chunk: Chunk) -> None:
+        if chunk.content is not None:
+            self.has_text = True
+            self.texts.append(chunk.content)
+        if chunk.reasoning is not None:
+            self.thoughts.append(chunk.reasoning)
+        if chunk.call is not None:
+            if chunk.call.id is not None:
+                self.calls.append(_Call(chunk.call))
+            self.calls[chunk.call.index].fragments.append(chunk.call.arguments)
+        self.log_probs.extend(chunk.log_probs)
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+
+    def message(self, *, log_probs: bool) -> Message:
+        return Message(
+            content="".join(self.texts) if self.has_text else None,
+            reasoning="".join(self.thoughts),
+            calls=tuple(call.whole() for call in self.calls),
+            log_probs=tuple(self.log_probs) if log_probs else None,
+            finish_reason=self.finish_reason,
+        )
 
 
 class Completion:
@@ -26,11 +64,7 @@ class Completion:
 
     def fold(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
-            choice = self._choices.setdefault(chunk.index, _Choice())
-            if chunk.content:
-                choice.texts.append(chunk.content)
-            choice.log_probs.extend(chunk.log_probs)
-            choice.finish_reason = chunk.finish_reason or choice.finish_reason
+            self._choices.setdefault(chunk.index, _Choice()).fold(chunk)
             self._usage = chunk.usage or self._usage
 
     def finish(self) -> tuple[dict[str, object], Usage]:
@@ -44,12 +78,7 @@ class Completion:
             "model": head.model,
             "system_fingerprint": head.fingerprint,
             "choices": [
-                head.shape.choice(
-                    index,
-                    "".join(choice.texts),
-                    tuple(choice.log_probs) if head.log_probs else None,
-                    choice.finish_reason,
-                )
+                head.shape.choice(index, choice.message(log_probs=head.log_probs))
                 for index, choice in sorted(self._choices.items())
             ],
             "usage": self._usage.to_body(),

@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import FailFast, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from ..errors import InvalidRequest, UnsupportedParameter
+from ..tools import ToolUse
 from .messages import Message
 from .response_format import AnswerSchema, ResponseFormat, answer_schema
+from .tool_choice import FunctionCallChoice, ToolChoice, function_use, tool_use
+from .tools import Functions, Tools, refuse_custom, tools_of
 from .wire import Number, WireRequest, ignored, read_object, refuse, validate
 
 # Fields that ask for something no text model here can deliver, whatever their value.
 UNDELIVERABLE = ("audio", "web_search_options")
-# Fields of the contract that this version does not serve; other values of theirs would change the answer.
-NOT_YET = ("tools", "functions", "function_call")
+# Fields that mean nothing without another.
+_NEED = {"tool_choice": "tools", "parallel_tool_calls": "tools", "function_call": "functions"}
 
 _TOKEN_ID = re.compile("0|-?[1-9][0-9]{0,9}")
 
@@ -38,6 +42,11 @@ class ChatRequest(WireRequest):
     reasoning_effort: (
         Annotated[str, StringConstraints(pattern="^(none|minimal|low|medium|high|xhigh|max)$")] | None
     ) = None
+    tools: Tools | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: Functions | None = None
+    function_call: FunctionCallChoice | None = None
 
     @field_validator("logit_bias", mode="before")
     @classmethod
@@ -68,9 +77,25 @@ class ChatRequest(WireRequest):
         """What the answer has to conform to, if anything."""
         return answer_schema(self.response_format)
 
+    @property
+    def effort(self) -> str | None:
+        """How much the model is to think; None leaves it to the model. Source: API contract, section 2."""
+        return "high" if self.reasoning_effort in ("xhigh", "max") else self.reasoning_effort
 
-# Read by section 2 but with no field of their own, since only one value of each can be served.
-_KNOWN = frozenset((*ChatRequest.model_fields, *NOT_YET, "tool_choice", "modalities"))
+    @cached_property
+    def tool_use(self) -> ToolUse | None:
+        """The functions that the model may call, if any are given. Raises InvalidRequest for two of one name and
+        for a choice of none of them."""
+        tools = tools_of(self.tools, self.functions)
+        if not tools:
+            return None
+        if self.functions:
+            return function_use(tools, self.function_call)
+        return tool_use(tools, self.tool_choice, parallel=self.parallel_tool_calls is not False)
+
+
+# Read by section 2 but with no field of its own, since only one value can be served.
+_KNOWN = frozenset((*ChatRequest.model_fields, "modalities"))
 
 
 def parse(body: bytes, *, max_n: int) -> tuple[ChatRequest, tuple[str, ...]]:
@@ -87,9 +112,13 @@ def parse(body: bytes, *, max_n: int) -> tuple[ChatRequest, tuple[str, ...]]:
 
 
 def _refuse_unsupported(given: Mapping[str, object]) -> None:
-    refuse((*UNDELIVERABLE, *NOT_YET), given)
-    if "tool_choice" in given:
-        raise InvalidRequest("'tool_choice' needs 'tools'; leave it out or send both.", "tool_choice")
+    refuse(UNDELIVERABLE, given)
+    refuse_custom(given)
+    for name, needed in _NEED.items():
+        if name in given and needed not in given:
+            raise InvalidRequest(f"{name!r} needs {needed!r}; leave it out or send both.", name)
+    if "tools" in given and "functions" in given:
+        raise InvalidRequest("'functions' are 'tools' under an older name; send one of them.", "functions")
     if given.get("modalities", ["text"]) != ["text"]:
         raise UnsupportedParameter("Only the modality 'text' is supported; send ['text'].", "modalities")
 
@@ -104,3 +133,4 @@ def _check_together(request: ChatRequest) -> None:
         )
     if request.top_logprobs and not request.logprobs:
         raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", "top_logprobs")
+    _ = request.tool_use  # raises what is wrong with it

@@ -13,14 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
+
+from .wire import Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-
-class JsonSchema(_Part):
+class JsonSchema(Part):
     """The answer's schema and what the client calls it. strict: an answer is bound either way."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -29,15 +27,15 @@ class JsonSchema(_Part):
     strict: bool | None = None
 
 
-class TextFormat(_Part):
+class TextFormat(Part):
     type: Literal["text"]
 
 
-class JsonObjectFormat(_Part):
+class JsonObjectFormat(Part):
     type: Literal["json_object"]
 
 
-class JsonSchemaFormat(_Part):
+class JsonSchemaFormat(Part):
     type: Literal["json_schema"]
     json_schema: JsonSchema
 

@@ -46,19 +46,26 @@ class SseEncoder:
         self._open = b"data: " + self._open[:-1] + b',"choices":['
         no_usage = b',"usage":null' if usage_mode == "separate" else b""
         self._close = b"]" + no_usage + b"}\n\n"
-        self._before_text, after = head.shape.around_text
-        self._after_text = after + self._close
 
     def encode(self, chunk: Chunk) -> bytes:
         """The event, or two where the usage travels apart."""
         if chunk.finish_reason is None and not chunk.log_probs and not chunk.role:
-            return b'%b{"index":%d%b%b%b' % (
-                self._open,
-                chunk.index,
-                self._before_text,
-                orjson.dumps(chunk.content),
-                self._after_text,
-            )
+            if chunk.content is not None:
+                return self._fragment(chunk.index, self._shape.around_text, chunk.content)
+            if chunk.reasoning is not None:
+                return self._fragment(chunk.index, self._shape.around_reasoning, chunk.reasoning)
+            if chunk.call is not None and chunk.call.id is None:
+                before, after = self._shape.around_arguments
+                around = before.replace(b"%d", b"%d" % chunk.call.index), after
+                return self._fragment(chunk.index, around, chunk.call.arguments)
+        return self._whole(chunk)
+
+    def _fragment(self, index: int, around: tuple[bytes, bytes], text: str) -> bytes:
+        """What adds a piece of text and nothing else: most of all chunks."""
+        before, after = around
+        return b'%b{"index":%d%b%b%b%b' % (self._open, index, before, orjson.dumps(text), after, self._close)
+
+    def _whole(self, chunk: Chunk) -> bytes:
         event = self._open + orjson.dumps(self._shape.change(chunk))
         if chunk.usage is None or self._mode == "none":
             return event + self._close

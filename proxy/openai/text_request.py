@@ -53,6 +53,10 @@ class TextRequest(WireRequest):
     def answer_schema(self) -> None:
         """Nor a response format."""
 
+    @property
+    def tool_use(self) -> None:
+        """Nor functions to call."""
+
 
 def parse_text(body: bytes, *, max_n: int) -> tuple[TextRequest, tuple[str, ...]]:
     """The request in a body, and the names of its top-level fields that change nothing. See ``request.parse``."""

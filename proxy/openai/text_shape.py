@@ -9,28 +9,28 @@
 from __future__ import annotations
 
 from ..events import LogProb
-from .chunk import Chunk
+from .chunk import Chunk, Message
 
 
 class TextShape:
-    """See Shape."""
+    """See Shape. Nothing parses a text completion: it has neither thoughts nor calls."""
 
     id_prefix = "cmpl-forii-"
     whole = "text_completion"
     chunk = "text_completion"
-    around_text = (b',"text":', b',"logprobs":null,"finish_reason":null}')
+    around_text = around_reasoning = around_arguments = (b',"text":', b',"logprobs":null,"finish_reason":null}')
 
     def change(self, chunk: Chunk) -> dict[str, object]:
-        return self.choice(chunk.index, chunk.content or "", chunk.log_probs or None, chunk.finish_reason)
+        return self.choice(
+            chunk.index, Message(chunk.content, "", (), chunk.log_probs or None, chunk.finish_reason)
+        )
 
-    def choice(
-        self, index: int, text: str, log_probs: tuple[LogProb, ...] | None, finish_reason: str | None
-    ) -> dict[str, object]:
+    def choice(self, index: int, message: Message) -> dict[str, object]:
         return {
             "index": index,
-            "text": text,
-            "logprobs": None if log_probs is None else _log_probs_body(log_probs),
-            "finish_reason": finish_reason,
+            "text": message.content or "",
+            "logprobs": None if message.log_probs is None else _log_probs_body(message.log_probs),
+            "finish_reason": message.finish_reason,
         }
 
 

@@ -21,9 +21,13 @@ MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class StreamOptions(BaseModel):
+class Part(BaseModel):
+    """An object inside of a request."""
+
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
+
+class StreamOptions(Part):
     include_usage: bool | None = None
 
 

@@ -8,44 +8,63 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidRequest
-from .template import ChatTemplate
+from ..syntax import CallSyntax
+from .extras import Extras
+from .template import NO_EXTRAS, ChatTemplate
 from .tokenizer import Tokenizer
 from .truncation import PromptTooLong, Truncation
+
+# Tokens in which the end of a template says whether a thought is open.
+_TAIL = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """ids: what the model reads. truncated: how many tokens of the client's prompt are not among them. text: the
-    prompt as text, where it was given as that and is whole."""
+    prompt as text, where it was given as that and is whole. tail: the end of a rendered prompt, control tokens
+    spelled out."""
 
     ids: Sequence[int]
     truncated: int
     text: str | None = None
+    tail: str = ""
 
 
 class Prompter:
     """A model's tokenizer and template. folder: as a build leaves it (``tokenizer/``). vocab_size: see Tokenizer.
-    pool: where long prompts are made, so that they do not hold up the tokens of others (``pool.run``)."""
+    pool: where long prompts are made, so that they do not hold up the tokens of others (``pool.run``). calls: how
+    the model writes calls, if it does."""
 
-    def __init__(self, folder: Path, vocab_size: int, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, folder: Path, vocab_size: int, pool: ThreadPoolExecutor, calls: CallSyntax | None = None
+    ) -> None:
         self.tokenizer = Tokenizer(folder, vocab_size)
         self.pool = pool
         self._vocab_size = vocab_size
-        self._template = ChatTemplate(folder, self.tokenizer)
+        self._template = ChatTemplate(folder, self.tokenizer, calls)
 
-    def of_messages(self, messages: Sequence[Mapping[str, object]], limit: int, *, truncate: bool) -> Prompt:
-        """The prompt that a chat template makes, at most limit tokens long; see Truncation for what goes.
+    def of_messages(
+        self,
+        messages: Sequence[Mapping[str, object]],
+        limit: int,
+        *,
+        truncate: bool,
+        extras: Extras = NO_EXTRAS,
+    ) -> Prompt:
+        """The prompt that a chat template makes, at most limit tokens long; see Truncation for what goes. extras:
+        what the template is told beside the messages.
 
         Raises InvalidRequest for messages that the template refuses, PromptTooLong for those that do not fit.
         """
-        truncation = Truncation(self._template, self.tokenizer, limit)
+        truncation = Truncation(self._template, self.tokenizer, limit, extras)
         whole = truncation.ids(messages)
-        if len(whole) <= limit:
-            return Prompt(whole, 0)
-        if not truncate:
-            raise PromptTooLong(len(whole))
-        ids = truncation.ids(truncation.kept(messages))
-        return Prompt(ids, len(whole) - len(ids))
+        ids = whole
+        if len(whole) > limit:
+            if not truncate:
+                raise PromptTooLong(len(whole))
+            ids = truncation.ids(truncation.kept(messages))
+        tail = b"".join(map(self.tokenizer.raw_bytes, ids[-_TAIL:])).decode(errors="ignore")
+        return Prompt(ids, len(whole) - len(ids), tail=tail)
 
     def of_text(self, text: str, limit: int, *, truncate: bool) -> Prompt:
         """The prompt of a bare text, none of it a control token, after the ids that the model's texts begin with.

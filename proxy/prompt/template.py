@@ -1,4 +1,5 @@
-"""A model's chat template: messages in, token ids out, and no text of a client ever read as a control token.
+"""A model's chat template: messages and tools in, token ids out, and no text of a client ever read as a control
+token.
 
 Where client text spells a control token, or two texts could join to one, a marker takes its place
 while the template renders. Trimming, ``tojson`` and string tests in templates thus see ordinary text;
@@ -17,12 +18,18 @@ from typing import NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from ..errors import InvalidRequest
+from ..syntax import CallSyntax
+from .abilities import Message, find_abilities
+from .extras import Extras
+from .history import History
 from .tokenizer import Tokenizer
 
 # Characters that are searched in well under 1 ms.
 _SLICE = 1 << 14
+NO_EXTRAS = Extras()
 
 
 class Piece(NamedTuple):
@@ -33,18 +40,21 @@ class Piece(NamedTuple):
 
 
 class ChatTemplate:
-    """The template in ``folder/tokenizer_config.json`` (or chat_template.jinja), beside its tokenizer."""
+    """The template in ``folder/tokenizer_config.json`` (or chat_template.jinja), beside its tokenizer. calls: how
+    the model writes calls, if it does. abilities: what the template can be told."""
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
+    def __init__(self, folder: Path, tokenizer: Tokenizer, calls: CallSyntax | None = None) -> None:
         self._renderer = PreTrainedTokenizerFast.from_pretrained(folder)
         self._tokenizer = tokenizer
         self._control = _Control(tokenizer.control, tokenizer.parting)
+        self.abilities = find_abilities(partial(self._render, arguments={}))
+        self._history = History(self.abilities, calls)
 
-    def encode(self, messages: Sequence[Mapping[str, object]]) -> list[int]:
+    def encode(self, messages: Sequence[Message], extras: Extras = NO_EXTRAS) -> list[int]:
         """The prompt's ids, ready for the model to answer. Raises InvalidRequest for messages that the
         template refuses."""
         ids: list[int] = []
-        for text, plain in self.pieces(messages):
+        for text, plain in self.pieces(messages, extras):
             ids += self._tokenizer.encode_plain(text) if plain else self._tokenizer.encode(text)
         return ids
 
@@ -53,11 +63,15 @@ class ChatTemplate:
         end = self._control.first_in(text)
         return self._tokenizer.encode(text[:end]) + self._tokenizer.encode_plain(text[end:])
 
-    def pieces(self, messages: Sequence[Mapping[str, object]]) -> list[Piece]:
+    def pieces(self, messages: Sequence[Message], extras: Extras = NO_EXTRAS) -> list[Piece]:
         """The rendered prompt, parted where tokens cannot reach across. Raises InvalidRequest for messages that
         the template refuses."""
-        shield = _Shield(partial(self._control.found, self._control.pattern_for(messages)))
-        text = self._render([{key: shield.cover(value) for key, value in one.items()} for one in messages])
+        tools = extras.tool_bodies()
+        shield = _Shield(partial(self._control.found, self._control.pattern_for([*messages, *tools])))
+        covered = [{key: shield.cover(value) for key, value in one.items()} for one in (*messages, *tools)]
+        # What is put into the client's words from here on is the template's.
+        told, told_tools = self._history.told(covered[: len(messages)], covered[len(messages) :])
+        text = self._render(told, told_tools, arguments=extras.arguments)
         first, others = shield.split(text)
         pieces = self._control.part(first)
         for spelled, after in others:
@@ -66,10 +80,26 @@ class ChatTemplate:
             pieces += [Piece(spelled, True), Piece(after[:end], True), *self._control.part(after[end:])]
         return [piece for piece in pieces if piece.text]
 
-    def _render(self, messages: list[dict[str, object]]) -> str:
+    def _render(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, object]],
+        *,
+        arguments: Mapping[str, object],
+    ) -> str:
         try:
-            text: str = self._renderer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        except (TemplateError, TypeError, KeyError) as error:
+            # Not by apply_chat_template, which takes a content of null for one that is missing. Without tools they
+            # are None, as templates are written for it.
+            told = list(tools) or None
+            (text,), _ = render_jinja_template(
+                conversations=[list(messages)],
+                tools=told,
+                chat_template=self._renderer.get_chat_template(tools=told),
+                add_generation_prompt=True,
+                **{**self._renderer.special_tokens_map, **arguments},
+            )
+            assert isinstance(text, str)
+        except (TemplateError, TypeError, LookupError, AttributeError, ValueError) as error:
             raise InvalidRequest(
                 f"The model's chat template cannot render these messages ({_reason(error)}); check their "
                 "roles and order.",
@@ -134,7 +164,7 @@ class _Control:
         self._tail = re.compile(f"\\A(?:{tail})")
         self._with_edges = re.compile(f"{ahead}(?:{whole}|(?:{head})\\Z)|\\A(?:{tail})")
 
-    def pattern_for(self, messages: Sequence[Mapping[str, object]]) -> re.Pattern[str]:
+    def pattern_for(self, messages: Sequence[Message]) -> re.Pattern[str]:
         """What must not be read as a control token: whole ones; and where one text of the request ends with a
         beginning of one and another starts with an end, those too, for a template may join them."""
         heads = any(self._head.search(text, max(0, len(text) - self._longest)) for text in _texts(messages))

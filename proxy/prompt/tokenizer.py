@@ -63,6 +63,15 @@ class Tokenizer:
         """The text of ids, without control tokens and half characters."""
         return b"".join([self.bytes_of[token] for token in ids]).decode("utf-8", "ignore")
 
+    def showing(self, markers: Iterable[str]) -> list[bytes]:
+        """bytes_of with these control tokens spelled out, as far as the vocabulary has them."""
+        table = list(self.bytes_of)
+        for marker in markers:
+            token = self._with_control.token_to_id(marker)
+            if token is not None:
+                table[token] = marker.encode()
+        return table
+
     def is_inside_character(self, token: int) -> bool:
         """Whether the id's bytes go on with a character that began before."""
         return 0x80 <= self.bytes_of[token][:1].ljust(1)[0] < 0xC0

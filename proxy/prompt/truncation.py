@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..errors import InvalidRequest
+from .extras import Extras
 from .search import least_cut
-from .template import ChatTemplate, Piece
+from .template import NO_EXTRAS, ChatTemplate, Piece
 from .tokenizer import Tokenizer
 from .turns import Message, Turns
 
@@ -31,10 +32,14 @@ class PromptTooLong(Exception):
 
 
 class Truncation:
-    """Fits one conversation. limit: tokens that the rendered prompt may have."""
+    """Fits one conversation. limit: tokens that the rendered prompt may have. extras: what all of it is rendered
+    with; none of that goes."""
 
-    def __init__(self, template: ChatTemplate, tokenizer: Tokenizer, limit: int) -> None:
+    def __init__(
+        self, template: ChatTemplate, tokenizer: Tokenizer, limit: int, extras: Extras = NO_EXTRAS
+    ) -> None:
         self._template = template
+        self._extras = extras
         self._tokenizer = tokenizer
         self._limit = limit
         self._known: dict[Piece, list[int]] = {}
@@ -42,13 +47,13 @@ class Truncation:
     def ids(self, messages: Sequence[Message]) -> list[int]:
         """The rendered prompt's ids. Raises InvalidRequest for messages that the template refuses."""
         ids: list[int] = []
-        for piece in self._template.pieces(messages):
+        for piece in self._template.pieces(messages, self._extras):
             ids += self._ids(piece)
         return ids
 
     def size(self, messages: Sequence[Message]) -> int:
         """How many ids those are."""
-        return sum(len(self._ids(piece)) for piece in self._template.pieces(messages))
+        return sum(len(self._ids(piece)) for piece in self._template.pieces(messages, self._extras))
 
     def kept(self, messages: Sequence[Message]) -> list[Message]:
         """The most of messages that fits; they do not all. Raises PromptTooLong if what must stay does not, and
@@ -100,7 +105,7 @@ class Truncation:
     def _skipper(self, whole: Sequence[Message], empty: Sequence[Message]) -> Callable[[int], int]:
         """A function from tokens to how many characters of the last message's text they are, from its beginning:
         a guess, for templates may do with the text what they like. empty: the messages without that text."""
-        pieces, others = self._template.pieces(whole), self._template.pieces(empty)
+        pieces, others = (self._template.pieces(messages, self._extras) for messages in (whole, empty))
         same = _same(pieces, others)
         head = pieces[same].text[: _same(pieces[same].text, others[same].text)] if same < len(others) else ""
         data = [self._tokenizer.raw_bytes(token) for piece in pieces[same:] for token in self._ids(piece)]

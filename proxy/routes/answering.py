@@ -11,14 +11,15 @@ from contextlib import ExitStack, aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..drain import stopping
+from ..accounts.meter import Meter
+from ..authentication import why_ended
 from ..errors import ForiiError, TimedOut
 from ..metrics import CLIENT_GONE, RequestMetrics
 from ..openai.chunk import Chunk
 from ..openai.completion import Completion
 from ..openai.sse import SseEncoder
 from ..pipeline import Answer
-from ..settings import Settings
+from ..services import Services
 from .headers import AnswerHeaders
 from .intake import Intake, Ready
 from .sender import Sender
@@ -34,14 +35,18 @@ _FAREWELL_SECONDS = 2.0
 class AnswerResponse(Response):
     """Prepares the answer and runs it when the server asks for the response."""
 
-    def __init__(self, intake: Intake, metrics: RequestMetrics, settings: Settings) -> None:
+    def __init__(
+        self, intake: Intake, metrics: RequestMetrics, headers: AnswerHeaders, services: Services
+    ) -> None:
         super().__init__()
         self._intake = intake
         self._metrics = metrics
-        self._settings = settings
-        self._timed = AnswerHeaders(metrics.started)
+        self._settings = services.settings
+        self._metering = services.metering
+        self._timed = headers
         self._used = ExitStack()
         self._answer: Answer | None = None
+        self._meter: Meter | None = None
         self._streamed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,8 +64,8 @@ class AnswerResponse(Response):
             else:
                 status = work.result() if work.done() else CLIENT_GONE
         except asyncio.CancelledError:
-            # The server was told to stop and has waited as long as it may.
-            farewell = stopping()
+            # The server was told to stop and has waited as long as it may, or the key was revoked.
+            farewell = why_ended(scope)
         except OSError:
             # What uvicorn raises when it is asked to write to a client that is gone.
             status = CLIENT_GONE
@@ -69,9 +74,15 @@ class AnswerResponse(Response):
             status = farewell.status if farewell else status
             self._metrics.end(status)
             self._log(status)
-            with self._used:
-                await _end(work, gone)
+            try:
+                with self._used:
+                    await _end(work, gone)
+            finally:
+                # After them: tokens may come until then.
+                if self._meter is not None:
+                    self._metering.end(self._meter, status)
         if farewell:
+            await self._metering.noted()
             await self._part(farewell, scope, receive)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> int:
@@ -80,7 +91,7 @@ class AnswerResponse(Response):
             ready = await self._intake.ready(self._timed, self._metrics, self._used)
         except ForiiError as error:
             return await self._sender.fail(error, scope, receive)
-        self._answer = ready.answer
+        self._answer, self._meter = ready.answer, ready.meter
         self._streamed = ready.usage_mode is not None
         self._sender = sender = self._sender_of(ready, send)
         return await sender.run(scope, receive)
@@ -102,9 +113,16 @@ class AnswerResponse(Response):
         """The answer's chunks, once it is its turn."""
         async with ready.turn, aclosing(ready.answer.chunks()) as chunks:
             self._metrics.begin(ready.answer.prompt_tokens, ready.answer.samples)
-            async for some in chunks:
-                self._timed.mark_answered()
-                yield some
+            self._metering.begin(ready.meter)
+            try:
+                async for some in chunks:
+                    self._timed.mark_answered()
+                    if some and (usage := some[-1].usage) is not None:
+                        await self._metering.seal(ready.meter, 200, usage)
+                    yield some
+            except ForiiError as error:
+                await self._metering.seal(ready.meter, error.status)
+                raise
 
     async def _part(self, farewell: ForiiError, scope: Scope, receive: Receive) -> None:
         """Tells the client why its answer ends, after all that it held has been let go of."""

@@ -1,9 +1,10 @@
-"""The ``x-forii-*`` headers of an answer: what is known before it begins, and what time adds. Source: API
-contract, section 3."""
+"""The ``x-forii-*`` and ``x-ratelimit-*`` headers of an answer: what is known before it begins, and what time
+adds. Source: API contract, sections 3 and 9."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from ..openai.chunk import Usage
 
@@ -17,6 +18,10 @@ class AnswerHeaders:
     def __init__(self, started: float) -> None:
         self._started = started
         self._known: dict[str, str] = {}
+
+    def mark_standing(self, standing: Mapping[str, str]) -> None:
+        """How the caller's account stands; empty where nothing limits its requests."""
+        self._known.update(standing)
 
     def mark_parsed(self, ignored: tuple[str, ...]) -> None:
         """ignored: names of fields that change nothing."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ..authentication import caller_of
 from ..errors import ForiiError
 from ..metrics import RequestMetrics
-from ..middleware import client_of
 from ..openai.bodies import ChatCompletion, ErrorBody, TextCompletion
 from ..openai.request import ChatRequest, parse
 from ..openai.text_request import TextRequest, parse_text
@@ -15,6 +15,7 @@ from ..responses import error_response
 from ..services import Services
 from .answering import AnswerResponse
 from .body import read_body
+from .headers import AnswerHeaders
 from .intake import Intake, Parse
 
 
@@ -46,13 +47,19 @@ def inference_router(services: Services) -> APIRouter:
 
 async def _answer(http: Request, services: Services, parse: Parse) -> Response:
     """The answer, yet to be prepared, or why its request was not read."""
-    metrics = RequestMetrics(services.metrics)
+    metrics, caller = RequestMetrics(services.metrics), caller_of(http.scope)
+    headers = AnswerHeaders(metrics.started)
     try:
+        standing, refusal = await services.limiter.arrive(caller)
+        headers.mark_standing(standing)
+        if refusal is not None:
+            raise refusal
+        await services.quotas.check(caller)
         body = await read_body(http, services.settings.max_body_bytes)
     except ForiiError as error:
         metrics.refuse(error.status)
-        return error_response(error)
-    return AnswerResponse(Intake(services, parse, body, client_of(http.scope)), metrics, services.settings)
+        return error_response(error, headers.now())
+    return AnswerResponse(Intake(services, parse, body, caller), metrics, headers, services)
 
 
 def _request_body(kind: type) -> dict[str, object]:
@@ -68,10 +75,11 @@ def _answers(body: type, chunk: str) -> dict[int | str, dict[str, object]]:
     refusals = (
         (400, "The request is wrong; `error.param` names the field."),
         (401, "The API key is missing or wrong."),
+        (402, "The account has spent the credits of its plan."),
         (404, "The model is not served."),
         (413, "The body is too large."),
         (415, "The body is not JSON."),
-        (429, "Too many requests wait; try again after `Retry-After` seconds."),
+        (429, "Too many requests wait, or a limit of the plan is used up; try again after `Retry-After` seconds."),
         (502, "The engine failed, or no answer conformed to the schema; send the request again."),
         (503, "The engine cannot be reached, or the server stops; try again after `Retry-After` seconds."),
         (504, "The request took too long."),

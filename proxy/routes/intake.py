@@ -11,13 +11,18 @@ from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from ..accounts.caller import Caller
+from ..accounts.meter import Meter
 from ..admission import Turn
 from ..metrics import RequestMetrics
+from ..models import ServedModel
 from ..openai.request import ChatRequest
 from ..openai.sse import UsageMode
 from ..openai.text_request import TextRequest
 from ..pipeline import Answer, prepare
 from ..prompt.pool import is_long, run
+from ..schemas import Wanted
+from ..servable import check_servable
 from ..services import Services
 from .headers import AnswerHeaders
 
@@ -29,39 +34,61 @@ class Parse(Protocol):
 
 
 class Ready(NamedTuple):
-    """usage_mode: how a stream reports usage; None asks for a whole answer."""
+    """meter: of what the answer will use. usage_mode: how a stream reports usage; None asks for a whole answer."""
 
     answer: Answer
     turn: Turn
+    meter: Meter
     usage_mode: UsageMode | None
 
 
 class Intake:
-    """One request. client: whose it is, empty if nobody knows."""
+    """One request. caller: whose it is."""
 
-    def __init__(self, services: Services, parse: Parse, body: bytes, client: str) -> None:
+    def __init__(self, services: Services, parse: Parse, body: bytes, caller: Caller) -> None:
         self._services = services
         self._parse = parse
         self._body = body
-        self._client = client
+        self._caller = caller
 
     async def ready(self, headers: AnswerHeaders, metrics: RequestMetrics, used: ExitStack) -> Ready:
-        """used: closed when the answer is over; the model is in use until then. Raises what is wrong with the
-        request, and Overloaded."""
-        admission = self._services.admission
-        async with admission.reading(self._client) if is_long(len(self._body)) else nullcontext():
+        """used: closed when the answer is over; the model is in use and a stream of the key's is taken until then.
+        Raises what is wrong with the request, RateLimited and Overloaded."""
+        admission, client = self._services.admission, self._caller.key
+        async with admission.reading(client) if is_long(len(self._body)) else nullcontext():
             parsing = partial(self._parse, self._body, max_n=self._services.settings.max_n)
             request, ignored = await run(self._services.pool, len(self._body), parsing)
             headers.mark_parsed(ignored)
             model = used.enter_context(self._services.catalog.use(request.model))
             metrics.model = model.id
             headers.mark_found(model.id)
-            turn = admission.turn(model.id, self._client, request.n)
-            schema = request.answer_schema
-            constraint = await self._services.schemas.constraint(schema, len(self._body)) if schema else None
-            answer = await prepare(request, model, self._services.engine, metrics, len(self._body), constraint)
+            check_servable(request, model)
+            turn = admission.turn(model.id, client, request.n)
+            wanted, size = _wanted(request, model), len(self._body)
+            constraint = await self._services.schemas.constraint(wanted, size) if wanted else None
+            answer = await prepare(request, model, self._services.engine, metrics, size, constraint)
         headers.mark_prepared(answer.prompt_tokens, answer.truncated_tokens)
-        return Ready(answer, turn, _usage_mode(request))
+        hold = await self._services.limiter.begin(self._caller, answer.prompt_tokens, stream=bool(request.stream))
+        used.callback(lambda: hold.release(unused=not metrics.begun))
+        return Ready(answer, turn, self._meter(request, answer, metrics), _usage_mode(request))
+
+    def _meter(self, request: ChatRequest | TextRequest, answer: Answer, metrics: RequestMetrics) -> Meter:
+        return Meter(
+            self._caller,
+            metrics,
+            answer.prompt_tokens,
+            answer.model.manifest.recipe.price,
+            request.user,
+            request.metadata or {},
+        )
+
+
+def _wanted(request: ChatRequest | TextRequest, model: ServedModel) -> Wanted | None:
+    """What the answers are bound by, if anything."""
+    if isinstance(request, TextRequest) or not (request.answer_schema or request.tool_use):
+        return None
+    param = "functions[{}].parameters" if request.functions else "tools[{}].function.parameters"
+    return Wanted(model.format.syntax, request.answer_schema, request.tool_use, param)
 
 
 def _usage_mode(request: ChatRequest | TextRequest) -> UsageMode | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results
+from benchmarks import arguments, results
 from benchmarks.child import loaded, serving
+from proxy.formats.parser import FORMATS, find_format
 
 
 def test_the_reader_gets_every_token_of_the_mock_engine_at_its_pace() -> None:
@@ -42,3 +43,13 @@ def test_a_run_replaces_the_last_one_and_nothing_else(tmp_path: Path) -> None:
     path.write_text("head\n")
     with pytest.raises(ValueError, match="written by make bench"):
         results.write("new\n", path)
+
+
+def test_the_parsers_of_every_family_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ROUNDS", 1), ("SHORT", 200), ("LONG", 2000), ("TOKENS", 100)):
+        monkeypatch.setattr(arguments, name, value)
+    rows = arguments.table()
+    for name, family in FORMATS.items():
+        assert (f"| {name} | " in rows) == (family.calls is not None)
+    with pytest.raises(ValueError, match="read as something else"):
+        arguments._seconds(find_format("plain"), [arguments._answer("hermes", 200)])

@@ -119,10 +119,12 @@ def test_the_proxy_finds_triton_by_the_name_that_both_have(services: dict[str, S
     assert set(re.findall(r"(FORII_\w+)=", built(services["proxy"]))) <= known
 
 
-def test_the_proxy_s_container_can_write_nowhere_but_tmp(services: dict[str, Service]) -> None:
+def test_the_proxy_s_container_can_write_nowhere_but_tmp_and_its_state(services: dict[str, Service]) -> None:
     proxy = services["proxy"]
     assert (proxy["read_only"], proxy["tmpfs"], proxy["cap_drop"]) == (True, ["/tmp"], ["ALL"])
-    assert proxy["volumes"] == ["forii:/var/lib/forii:ro"]
+    assert proxy["volumes"] == ["forii:/var/lib/forii:ro", "state:/var/lib/forii-state"]
+    assert "FORII_STATE=/var/lib/forii-state" in built(proxy)
+    assert "install -d -o forii -m 700 /var/lib/forii-state" in built(proxy)
 
 
 def test_only_the_gpu_services_ask_for_gpus(services: dict[str, Service]) -> None:

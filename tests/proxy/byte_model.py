@@ -22,16 +22,26 @@ CHATML = (
 )
 
 
-def write_build(folder: Path, model_id: str = "forii/bytes", aliases: tuple[str, ...] = ()) -> Path:
+def write_build(
+    folder: Path,
+    model_id: str = "forii/bytes",
+    aliases: tuple[str, ...] = (),
+    *,
+    template: str = CHATML,
+    context: int = CONTEXT,
+    format: str = "plain",
+    reasoning: str = "none",
+) -> Path:
     """What ``forii build`` leaves, as far as the proxy reads it."""
-    write_tokenizer(folder / "tokenizer", CHATML)
+    write_tokenizer(folder / "tokenizer", template)
     recipe = Recipe(
-        model=ModelSection(id=model_id, aliases=aliases), source=GgufSource(kind="gguf", file=Path("bytes.gguf"))
+        model=ModelSection(id=model_id, aliases=aliases, format=format, reasoning=reasoning),
+        source=GgufSource(kind="gguf", file=Path("bytes.gguf")),
     )
     manifest = Manifest(
         recipe=recipe,
         triton_model=triton_name(model_id),
-        context=CONTEXT,
+        context=context,
         vocab_size=260,
         end_ids=(END, END_OF_TEXT),
         pad_id=END_OF_TEXT,

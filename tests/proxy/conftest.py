@@ -20,7 +20,7 @@ from tests.proxy.served import ALIAS, MODEL, Live, Serve, Served, ServeLive, mak
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of this machine reaches a test."""
-    for name in [name for name in os.environ if name.startswith("FORII_")]:
+    for name in [name for name in os.environ if name.startswith("FORII_") and name != "FORII_STATE"]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -37,16 +37,16 @@ def byte_tokenizer(byte_build: Path) -> Tokenizer:
 
 @pytest.fixture
 async def serve(byte_build: Path) -> AsyncIterator[Serve]:
-    """``serve(script, setting=...)``: a Served."""
+    """``serve(script, setting=...)``: a Served. build: in place of the byte model's."""
     async with AsyncExitStack() as stack:
 
         async def close(app: FastAPI) -> None:
             async with app.router.lifespan_context(app):
                 """Its end lets go of the prompt threads."""
 
-        def start(script: Script = echo, **settings: object) -> Served:
+        def start(script: Script = echo, build: Path = byte_build, **settings: object) -> Served:
             engine = ScriptedEngine(script)
-            app = make_app(engine, byte_build, settings)
+            app = make_app(engine, build, settings)
             transport = httpx2.ASGITransport(app)
             client = httpx2.AsyncClient(transport=transport, base_url="http://proxy")
             stack.push_async_callback(close, app)

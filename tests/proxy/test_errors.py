@@ -63,4 +63,4 @@ def test_an_errors_answer_has_its_status_its_headers_and_four_fields(error: type
 def test_what_can_be_tried_again_says_so_by_its_status() -> None:
     again = {error.__name__ for error in classes() if error.status >= 500}
     structured = {"GuideRefused", "StructuredOutputFailed"}
-    assert again == {"ForiiError", "EngineFailed", "ModelUnavailable", "TimedOut"} | structured
+    assert again == {"ForiiError", "EngineFailed", "ModelUnavailable", "DatabaseAway", "TimedOut"} | structured

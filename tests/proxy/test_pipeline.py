@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from build_engines.sections import TensorRtLlmEngine
-from proxy.engines.scripted import ScriptedEngine, echo
+from proxy.engines.scripted import ScriptedEngine
 from proxy.errors import UnsupportedParameter
 from proxy.generation import Generation, Tokens
 from proxy.metrics import Metrics, RequestMetrics
@@ -20,6 +20,7 @@ from proxy.models import ServedModel, load_catalog
 from proxy.openai.chunk import Chunk
 from proxy.openai.request import parse
 from proxy.pipeline import prepare
+from proxy.servable import check_servable
 
 
 @pytest.fixture
@@ -59,13 +60,12 @@ def test_the_usage_comes_with_the_last_finish_reason_however_slow_the_client(
     assert chunks[-1].usage.completion == sum(lengths)
 
 
-async def test_an_engine_without_logits_is_never_asked_for_the_most_likely_tokens(model: ServedModel) -> None:
+def test_an_engine_without_logits_is_never_asked_for_the_most_likely_tokens(model: ServedModel) -> None:
     recipe = model.manifest.recipe.model_copy(update={"engine": TensorRtLlmEngine(target="tensorrtllm", gpu="l4")})
     mute = replace(model, manifest=model.manifest.model_copy(update={"recipe": recipe}))
     body = {"model": model.id, "messages": [{"role": "user", "content": "x"}], "logprobs": True, "top_logprobs": 2}
     request, _ = parse(orjson.dumps(body), max_n=8)
-    engine = ScriptedEngine(echo)
     with pytest.raises(UnsupportedParameter) as caught:
-        await prepare(request, mute, engine, RequestMetrics(Metrics()))
-    assert (caught.value.param, engine.asked) == ("top_logprobs", [])
-    assert await prepare(request, model, engine, RequestMetrics(Metrics()))
+        check_servable(request, mute)
+    assert caught.value.param == "top_logprobs"
+    check_servable(request, model)

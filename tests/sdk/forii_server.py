@@ -45,7 +45,7 @@ class ForiiServer:
                 [*command, *_elsewhere(), *(word for model in models for word in ("--model", model))],
                 cwd=folder,
                 env=_environment()
-                | {"TMPDIR": str(self._tmp), "COLUMNS": "200"}
+                | {"TMPDIR": str(self._tmp), "COLUMNS": "200", "FORII_STATE": str(folder / "state")}
                 | {f"FORII_{name.upper()}": value for name, value in settings.items()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
 from proxy.errors import EngineFailed
-from proxy.events import Content, Done, LogProb
-from proxy.openai.chat_shape import CHAT
-from proxy.openai.chunk import Chunk, ChunkWriter, Head, Usage
+from proxy.events import Content, Done, Event, LogProb, Reasoning, ToolArguments, ToolStart
+from proxy.openai.chat_shape import CHAT, FUNCTION_CALL
+from proxy.openai.chunk import CallDelta, Chunk, ChunkWriter, Head, Usage
 from proxy.openai.sse import SseEncoder, UsageMode, error_event
 
 HEAD = Head("chatcmpl-forii-0", 1, "forii/bytes", "fp_0123456789ab", log_probs=False, shape=CHAT)
@@ -40,6 +42,78 @@ def test_all_choices_begin_in_order_with_the_first_text_of_any() -> None:
     writer = ChunkWriter(3)
     assert [chunk.index for chunk in writer.write(2, Content("a")) if chunk.role] == [0, 1, 2]
     assert writer.write(1, Content("b")) == [Chunk(1, content="b")]
+
+
+def test_a_choice_that_begins_with_a_call_has_content_null_and_the_call_begins_with_its_name() -> None:
+    writer = ChunkWriter(1, calls=True)
+    events: list[Event] = [
+        ToolStart(0, "f"),
+        ToolArguments(0, '{"é'),
+        ToolStart(1, "g"),
+        ToolArguments(1, "{"),
+        Done("tool_calls"),
+    ]
+    chunks = [chunk for event in events for chunk in writer.write(0, event)]
+    ids = [chunk.call.id for chunk in chunks if chunk.call and chunk.call.id]
+    assert all(re.fullmatch("call_forii_[0-9a-f]{24}", str(one)) for one in ids)
+    assert len(set(ids)) == 2
+    deltas = [
+        {"role": "assistant", "content": None},
+        {
+            "tool_calls": [
+                {"index": 0, "id": ids[0], "type": "function", "function": {"name": "f", "arguments": ""}}
+            ]
+        },
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"é'}}]},
+        {
+            "tool_calls": [
+                {"index": 1, "id": ids[1], "type": "function", "function": {"name": "g", "arguments": ""}}
+            ]
+        },
+        {"tool_calls": [{"index": 1, "function": {"arguments": "{"}}]},
+        {},
+    ]
+    assert [event["choices"] for event in sent("none", *chunks)] == [
+        [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": "tool_calls" if delta == {} else None}]
+        for delta in deltas
+    ]
+
+
+def test_a_thought_streams_as_reasoning_content() -> None:
+    writer = ChunkWriter(1)
+    chunks = [*writer.write(0, Reasoning('"hm"')), *writer.write(0, Content("a"))]
+    deltas = [{"role": "assistant", "content": ""}, {"reasoning_content": '"hm"'}, {"content": "a"}]
+    assert [event["choices"] for event in sent("none", *chunks)] == [
+        [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}] for delta in deltas
+    ]
+
+
+def test_a_deprecated_call_has_neither_id_nor_place() -> None:
+    writer, head = ChunkWriter(1, calls=True), replace(HEAD, shape=FUNCTION_CALL)
+    events: list[Event] = [ToolStart(0, "f"), ToolArguments(0, "{}"), Done("tool_calls")]
+    encoder = SseEncoder(head, "none")
+    data = b"".join(encoder.encode(chunk) for event in events for chunk in writer.write(0, event)).decode()
+    choices = [json.loads(event.removeprefix("data: "))["choices"][0] for event in data.split("\n\n")[:-1]]
+    assert [choice["delta"] for choice in choices] == [
+        {"role": "assistant", "content": None},
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"function_call": {"arguments": "{}"}},
+        {},
+    ]
+    assert choices[-1]["finish_reason"] == "function_call"
+
+
+def test_where_calls_may_come_a_choice_waits_for_those_before_it() -> None:
+    writer = ChunkWriter(3, calls=True)
+    assert writer.write(2, ToolStart(0, "f")) == []
+    assert writer.write(1, Content("b")) == []
+    first = writer.write(0, Reasoning("a"))
+    assert [(chunk.index, chunk.role, chunk.content) for chunk in first if chunk.role] == [
+        (0, True, None),
+        (1, True, ""),
+        (2, True, None),
+    ]
+    assert writer.write(2, ToolArguments(0, "{")) == [Chunk(2, call=CallDelta(0, "{"))]
 
 
 def test_every_chunk_repeats_the_head() -> None:

@@ -118,3 +118,9 @@ def test_a_decoder_that_nobody_knows_is_refused_with_the_files_name(tmp_path: Pa
     (tmp_path / "tokenizer.json").write_text(json.dumps(data))
     with pytest.raises(UnknownTokenizer, match=r"tokenizer\.json.*WordPiece"):
         Tokenizer(tmp_path)
+
+
+def test_markers_that_are_control_tokens_can_be_shown(byte_tokenizer: Tokenizer) -> None:
+    shown = byte_tokenizer.showing(("<|im_end|>", "<tool_call>"))
+    assert (byte_tokenizer.bytes_of[END], shown[END]) == (b"", b"<|im_end|>")
+    assert [place for place, data in enumerate(shown) if data != byte_tokenizer.bytes_of[place]] == [END]

@@ -70,6 +70,121 @@ BY_NAME = [
     ),
     Bad("tool_choice without tools", _with(tool_choice="auto"), 400, VALUE, "tool_choice", "needs 'tools'"),
 ]
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+OTHER = {"type": "function", "function": {"name": "other"}}
+
+
+def _tool(**function: object) -> list[object]:
+    return [TOOL, {"type": "function", "function": {"name": "g", **function}}]
+
+
+def _choice(choice: object) -> dict[str, object]:
+    return _with(tools=[TOOL], tool_choice=choice)
+
+
+def _allow(*tools: object) -> dict[str, object]:
+    return {"mode": "auto", "tools": list(tools)}
+
+
+TOOLS = [
+    Bad("two tools of one name", _with(tools=_tool(name="f")), 400, VALUE, "tools[1].function.name", "earlier"),
+    Bad("a name with a space", _with(tools=_tool(name="a b")), 400, VALUE, "tools[1].function.name", "pattern"),
+    Bad(
+        "a name of 65 letters", _with(tools=_tool(name="x" * 65)), 400, VALUE, "tools[1].function.name", "pattern"
+    ),
+    Bad("no tools", _with(tools=[]), 400, VALUE, "tools", "at least 1"),
+    Bad("129 tools", _with(tools=[TOOL] * 129), 400, VALUE, "tools", "at most 128"),
+    Bad("a tool without a type", _with(tools=[{}]), 400, MISSING, "tools[0].type", "required"),
+    Bad("a tool without a function", _with(tools=[{"type": "function"}]), 400, MISSING, "tools[0].function", ""),
+    Bad("a tool of another kind", _with(tools=[{"type": "web"}]), 400, VALUE, "tools[0].type", "'function'"),
+    Bad("parameters as text", _with(tools=_tool(parameters="{}")), 400, VALUE, "tools[1].function.parameters", ""),
+    Bad("a choice without tools", _with(tool_choice="required"), 400, VALUE, "tool_choice", "needs 'tools'"),
+    Bad(
+        "parallel calls without tools", _with(parallel_tool_calls=True), 400, VALUE, "parallel_tool_calls", "needs"
+    ),
+    Bad("a choice that is none", _choice("any"), 400, VALUE, "tool_choice", "'required'"),
+    Bad("a choice without a type", _choice({"name": "f"}), 400, MISSING, "tool_choice.type", "required"),
+    Bad(
+        "a choice of a kind", _choice({"type": "x", "function": {}}), 400, VALUE, "tool_choice.type", "'function'"
+    ),
+    Bad("a choice of no name", _choice({"type": "function"}), 400, MISSING, "tool_choice.name", "name one"),
+    Bad(
+        "a choice of a function without a name",
+        _choice({"type": "function", "function": {}}),
+        *(400, MISSING, "tool_choice.function.name", "required"),
+    ),
+    Bad("a choice of another", _choice(OTHER), 400, VALUE, "tool_choice.function.name", "names no tool"),
+    Bad(
+        "another by its name",
+        _choice({"type": "function", "name": "g"}),
+        400,
+        VALUE,
+        "tool_choice.name",
+        "no tool",
+    ),
+    Bad(
+        "an allowed tool that is not given",
+        _choice({"type": "allowed_tools", "allowed_tools": _allow(TOOL, OTHER)}),
+        *(400, VALUE, "tool_choice.allowed_tools.tools[1].function.name", "names no tool"),
+    ),
+    Bad(
+        "an allowed tool that is not given, flat",
+        _choice({"type": "allowed_tools", **_allow({"type": "function", "name": "g"})}),
+        *(400, VALUE, "tool_choice.tools[0].name", "names no tool"),
+    ),
+    Bad(
+        "nothing allowed",
+        _choice({"type": "allowed_tools"}),
+        400,
+        MISSING,
+        "tool_choice.allowed_tools",
+        "required",
+    ),
+    Bad(
+        "allowed tools without a mode",
+        _choice({"type": "allowed_tools", "tools": [TOOL]}),
+        *(400, MISSING, "tool_choice.mode", "required"),
+    ),
+    Bad(
+        "allowed tools of no mode",
+        _choice({"type": "allowed_tools", "allowed_tools": {"mode": "none", "tools": [TOOL]}}),
+        *(400, VALUE, "tool_choice.allowed_tools.mode", "'required'"),
+    ),
+    Bad(
+        "tools under both names",
+        _with(tools=[TOOL], functions=[{"name": "f"}]),
+        *(400, VALUE, "functions", "older name"),
+    ),
+    Bad(
+        "a function call without any",
+        _with(function_call="auto"),
+        400,
+        VALUE,
+        "function_call",
+        "needs 'functions'",
+    ),
+    Bad(
+        "two functions of one name",
+        _with(functions=[{"name": "f"}, {"name": "f"}]),
+        *(400, VALUE, "functions[1].name", "earlier"),
+    ),
+    Bad(
+        "a function call of another",
+        _with(functions=[{"name": "f"}], function_call={"name": "g"}),
+        *(400, VALUE, "function_call.name", "names no tool"),
+    ),
+    Bad(
+        "a function call's arguments that are no JSON",
+        _message(role="assistant", content=None, function_call={"name": "f", "arguments": "{"}),
+        *(400, VALUE, "messages[1].function_call.arguments", "JSON object"),
+    ),
+    Bad("tools of a model without calls", _with(tools=[TOOL]), 400, UNSUPPORTED, "tools", "cannot call functions"),
+    Bad(
+        "functions of a model without calls",
+        _with(functions=[{"name": "f"}]),
+        *(400, UNSUPPORTED, "functions", "cannot call functions"),
+    ),
+]
 MORE = [
     Bad("no body", b"", 400, "invalid_json", None, "JSON object"),
     Bad("a list", b"[]", 400, "invalid_json", None, "JSON object"),
@@ -214,9 +329,8 @@ MORE = [
     ),
 ]
 _UNSUPPORTED: list[tuple[str, dict[str, object]]] = [
-    ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
-    ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"}),
-    ("functions", {"functions": [{"name": "f"}]}),
+    ("tools[1].type", {"tools": [TOOL, {"type": "custom", "custom": {"name": "f"}}]}),
+    ("tool_choice.type", {"tools": [TOOL], "tool_choice": {"type": "custom", "custom": {"name": "f"}}}),
     ("audio", {"audio": {"voice": "x"}}),
     ("modalities", {"modalities": ["text", "audio"]}),
     ("web_search_options", {"web_search_options": {}}),
@@ -227,7 +341,7 @@ NOT_SERVED = [
 ]
 
 
-@pytest.mark.parametrize("bad", [*BY_NAME, *MORE, *NOT_SERVED], ids=lambda bad: bad.name)
+@pytest.mark.parametrize("bad", [*BY_NAME, *TOOLS, *MORE, *NOT_SERVED], ids=lambda bad: bad.name)
 async def test_it_is_refused_streamed_or_not_with_the_field_and_the_fix(bad: Bad, serve: Serve) -> None:
     client, engine = serve()
     for stream in (False, True):

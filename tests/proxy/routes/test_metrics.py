@@ -20,7 +20,7 @@ async def values(served: Served) -> dict[str, float]:
     for family in text_string_to_metric_families(response.text):
         for sample in family.samples:
             labels = dict(sample.labels)
-            if labels.pop("model") == "":
+            if labels.pop("model", None) == "":
                 assert sample.name.startswith(("forii_requests_waiting", "forii_requests_rejected"))
                 continue  # the line of those that are not read yet
             status = labels.get("status")

@@ -14,7 +14,7 @@ from tests.proxy import chat
 from tests.proxy.scripts import says
 from tests.proxy.served import Serve
 
-STATUSES = {"200", "400", "401", "404", "413", "415", "429", "502", "503", "504"}
+STATUSES = {"200", "400", "401", "402", "404", "413", "415", "429", "502", "503", "504"}
 
 
 async def test_it_lists_the_routes_that_there_are(serve: Serve) -> None:
@@ -30,6 +30,10 @@ async def test_it_lists_the_routes_that_there_are(serve: Serve) -> None:
         f"{prefix}{path}": methods for prefix in ("/inference/v1", "/v1") for path, methods in inference.items()
     }
     expected |= {path: {"get"} for path in ("/health/live", "/health/ready", "/metrics")}
+    account = "/v1/accounts/{account_id}"
+    expected |= {"/v1/accounts": {"post"}, account: {"get"}}
+    expected |= {f"{account}/apiKeys": {"get", "post"}, f"{account}/apiKeys/{{key_id}}": {"delete"}}
+    expected |= {f"{account}/balance": {"get"}, f"{account}/usage": {"get"}}
     assert {path: set(methods) for path, methods in paths.items()} == expected
 
 
@@ -40,6 +44,9 @@ async def test_it_promises_no_status_that_never_comes(serve: Serve) -> None:
         assert set(paths[path]["post"]["responses"]) == STATUSES
     assert set(paths["/inference/v1/models/{model_id}"]["get"]["responses"]) == {"200", "404", "4XX"}
     assert set(paths["/health/ready"]["get"]["responses"]) == {"200", "503"}
+    for path in (path for path in paths if path.startswith("/v1/accounts")):
+        for route in paths[path].values():
+            assert set(route["responses"]) == {"200", "400", "401", "404", "503", "4XX"}
 
 
 async def test_every_reference_leads_somewhere(serve: Serve) -> None:

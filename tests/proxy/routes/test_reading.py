@@ -12,6 +12,7 @@ from contextlib import ExitStack
 import httpx2
 import pytest
 
+from proxy.prompt.extras import Extras
 from proxy.prompt.pool import THREADS
 from proxy.prompt.prompt import Prompt, Prompter
 from tests.proxy import chat
@@ -35,11 +36,11 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
     made = Prompter.of_messages
 
     def of_messages(
-        self: Prompter, messages: Sequence[Mapping[str, object]], limit: int, *, truncate: bool
+        self: Prompter, messages: Sequence[Mapping[str, object]], limit: int, *, truncate: bool, extras: Extras
     ) -> Prompt:
         held.begun += 1
         assert held.go_on.wait(10)
-        return made(self, messages, limit, truncate=truncate)
+        return made(self, messages, limit, truncate=truncate, extras=extras)
 
     monkeypatch.setattr(Prompter, "of_messages", of_messages)
     yield held
