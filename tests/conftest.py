@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from build_engines.build import TEMPLATES, build
 from build_engines.progress import Silent
@@ -28,6 +29,10 @@ from tests.redis_server import RedisServer
 
 _RECIPE = Path(__file__).parents[1] / "build_engines/recipes/smollm2-135m.toml"
 SCRIPTED = "forii-scripted"
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ that the automaton is minimal as it is made.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from .automaton import Automaton, Edge, TooManyStates
 from .intervals import ANY, Intervals
@@ -31,8 +32,8 @@ def all_but(words: Iterable[str]) -> Automaton:
             if following not in numbers:
                 numbers[following] = len(states)
                 states.append(following)
-            row.append((Intervals.of(char), numbers[following]))
-        row.append((ANY - Intervals.of("".join(after)), -1))
+            row.append((_these(char), numbers[following]))
+        row.append((_others("".join(sorted(after))), -1))
         rows.append(tuple(row))
         if len(states) > _MOST_STATES:
             raise TooManyStates(f"more than {_MOST_STATES} states")
@@ -40,3 +41,13 @@ def all_but(words: Iterable[str]) -> Automaton:
     edges = [tuple((points, rest if to < 0 else to) for points, to in row) for row in rows]
     accepting = frozenset(number for number, ends in enumerate(states) if "" not in ends) | {rest}
     return Automaton((*edges, ((ANY, rest),)), accepting)
+
+
+@lru_cache(maxsize=1024)
+def _these(characters: str) -> Intervals:
+    return Intervals.of(characters)
+
+
+@lru_cache(maxsize=4096)
+def _others(characters: str) -> Intervals:
+    return ANY - Intervals.of(characters)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, TypeVar
 
 from .alphabet import alphabet
@@ -90,6 +91,8 @@ class Automaton:
         return cls.explored([list(ANY.ranges)], 0, step, lambda length: low <= length)
 
     def accepts(self, text: str) -> bool:
+        if self is self.EVERYTHING:
+            return True
         state = 0
         for char in text:
             point = ord(char)
@@ -183,8 +186,13 @@ def _edges(row: Row, letters: list[list[tuple[int, int]]]) -> tuple[Edge, ...]:
 def _quarters(edges: tuple[Edge, ...]) -> int:
     """What a state costs an engine: four quarters where words and the space before them fit, one where words
     do."""
-    printable = sum((points & _PRINTABLE).size for points, _ in edges)
+    printable = sum([_printable(points) for points, _ in edges])
     return 4 if printable >= _BROAD else 1 if printable >= _HALF_BROAD else 0
+
+
+@lru_cache(maxsize=4096)
+def _printable(points: Intervals) -> int:
+    return (points & _PRINTABLE).size
 
 
 Automaton.EVERYTHING = Automaton((((ANY, 0),),), frozenset({0}))

@@ -23,7 +23,7 @@ MOST_DEPTH = 128  # nesting of the schema's own text; real ones stay under 40
 MOST_NODES = 50_000  # values in the schema's own text
 
 _HOME = "file:///schema"  # the base of a schema that does not name itself; nothing is read from there
-_FIELDS = tuple(field.name for field in fields(Schema))
+_FIELDS = tuple((field.name, getattr(ANYTHING, field.name)) for field in fields(Schema))
 
 
 class Document:
@@ -39,8 +39,8 @@ class Document:
         self._places: dict[str, tuple[JSON, str, str]] = {}
         self._targets: dict[str, Schema] = {}
         self._impossible: dict[int, InvalidSchema] = {}  # by the raw schema
-        self._index(self.schema, _HOME, "#")
-        self._check_references()
+        for uri, path, word in self._index(self.schema, _HOME, "#"):
+            self._place(uri, path, word)
         self.validator = self._validator()
         self.root = self.parse(self.schema, _HOME, "#")
         self._follow()
@@ -87,8 +87,9 @@ class Document:
             return base
         return absolute(base, name).partition("#")[0]
 
-    def _index(self, raw: JSON, base: str, path: str) -> None:
-        """Where the names of the schema (``$id``, ``$anchor``) lead."""
+    def _index(self, raw: JSON, base: str, path: str) -> list[tuple[str, str, str]]:
+        """Where the names of the schema (``$id``, ``$anchor``) lead. Returns its references: the URI, who asks."""
+        references = []
         waiting = [(raw, base, path)]
         self._places.setdefault(base, (raw, base, path))
         while waiting:
@@ -99,18 +100,11 @@ class Document:
             self._places.setdefault(here, (raw, base, path))
             for anchor in _anchors(raw, self.draft.id_word):
                 self._places.setdefault(f"{here}#{anchor}", (raw, base, path))
+            for word in ("$ref", "$dynamicRef"):
+                if isinstance(ref := raw.get(word), str):
+                    references.append((absolute(here, ref), path, word))
             waiting.extend((child, here, path + step) for step, child in subschemas(raw))
-
-    def _check_references(self) -> None:
-        waiting: list[tuple[JSON, str, str]] = [(self.schema, _HOME, "#")]
-        while waiting:
-            raw, base, path = waiting.pop()
-            if isinstance(raw, dict):
-                here = self._base(raw, base)
-                for word in ("$ref", "$dynamicRef"):
-                    if isinstance(ref := raw.get(word), str):
-                        self._place(absolute(here, ref), path, word)
-                waiting.extend((child, here, path + step) for step, child in subschemas(raw))
+        return references
 
     def _follow(self) -> None:
         """Parses what references lead to, until nothing new is found."""
@@ -182,7 +176,8 @@ class Document:
 
 
 def _said(schema: Schema) -> Hashable:
-    return tuple(getattr(schema, name) for name in _FIELDS)
+    said = ((name, getattr(schema, name), default) for name, default in _FIELDS)
+    return tuple([(name, value) for name, value, default in said if value is not default and value != default])
 
 
 def _anchors(raw: JSONObject, id_word: str) -> Iterator[str]:

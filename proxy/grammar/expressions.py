@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from .intervals import Intervals
 
@@ -13,12 +14,16 @@ from .intervals import Intervals
 class Text:
     """These characters."""
 
+    rules: ClassVar[tuple[str, ...]] = ()
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chars:
     """One character out of these code points. Beyond ASCII: none, all, or a few."""
+
+    rules: ClassVar[tuple[str, ...]] = ()
 
     points: Intervals
 
@@ -29,17 +34,42 @@ class Rule:
 
     name: str
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that are used, in order."""
+        return (self.name,)
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    parts: tuple[Expr, ...]
+
+class _Compound:
+    """parts: hashed once, however often rules and alternatives are compared. rules: the names of those used."""
+
+    __slots__ = ("_hash", "parts", "rules")
+
+    def __init__(self, parts: tuple[Expr, ...]) -> None:
+        self.parts = parts
+        self.rules: tuple[str, ...] = tuple([name for part in parts for name in part.rules])
+        self._hash = hash(parts)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(self) is type(other) and self.parts == other.parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.parts}"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Sequence(_Compound):
+    """The parts one after the other."""
+
+    __slots__ = ()
+
+
+class Choice(_Compound):
     """One of the parts; of none: nothing ever matches."""
 
-    parts: tuple[Expr, ...]
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +79,11 @@ class Repeat:
     body: Expr
     low: int
     high: int | None
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that are used."""
+        return self.body.rules
 
 
 Expr = Text | Chars | Rule | Sequence | Choice | Repeat
@@ -61,12 +96,14 @@ def sequence(*parts: Expr | str) -> Expr:
     flat: list[Expr] = []
     for part in parts:
         expr = Text(part) if isinstance(part, str) else part
-        if expr == NEVER:
+        if isinstance(expr, Choice) and not expr.parts:
             return NEVER
         for piece in expr.parts if isinstance(expr, Sequence) else (expr,):
-            if isinstance(piece, Text) and flat and isinstance(flat[-1], Text):
+            if not isinstance(piece, Text):
+                flat.append(piece)
+            elif flat and isinstance(flat[-1], Text):
                 flat[-1] = Text(flat[-1].text + piece.text)
-            elif piece != EMPTY:
+            elif piece.text:
                 flat.append(piece)
     return flat[0] if len(flat) == 1 else Sequence(tuple(flat)) if flat else EMPTY
 

@@ -13,40 +13,53 @@ from operator import is_
 
 from .expressions import Chars, Choice, Expr, Repeat, Rule, Sequence, Text, choice, sequence
 
+_SINGLE = (Text, Chars, Rule)
+_LARGE = (Choice, Repeat)
 _DEEPEST = 6  # nested parentheses, from which on the rest gets a rule
 
 
-def factored(expr: Expr, outline: Callable[[Expr], Rule], depth: int = 0) -> Expr:
-    """The same language. outline: makes a rule of an expression."""
-    if isinstance(expr, Sequence):
-        if not any(isinstance(part, Choice | Repeat) for part in expr.parts):
+class Factoring:
+    """outline: makes a rule of an expression."""
+
+    def __init__(self, outline: Callable[[Expr], Rule]) -> None:
+        self._outline = outline
+        self._branching: set[Choice] = set()  # at their start only, all through
+
+    def factored(self, expr: Expr, depth: int = 0) -> Expr:
+        """The same language. depth: of parentheses around it."""
+        if isinstance(expr, _SINGLE):
             return expr
-        return sequence(*(factored(part, outline, depth) for part in expr.parts))
-    if isinstance(expr, Repeat):
-        return Repeat(factored(expr.body, outline, depth), expr.low, expr.high)
-    if not isinstance(expr, Choice):
-        return expr
-    groups: dict[Hashable, list[Expr]] = {}
-    for part in expr.parts:
-        groups.setdefault(_first(part), []).append(part)
-    if len(groups) == len(expr.parts):
-        parts = [factored(part, outline, depth + 1) for part in expr.parts]
-        return expr if all(map(is_, parts, expr.parts)) else choice(parts)
-    return choice([_joined(group, outline, depth + 1) for group in groups.values()])
+        if isinstance(expr, Sequence):
+            parts = [self.factored(part, depth) if isinstance(part, _LARGE) else part for part in expr.parts]
+            return expr if all(map(is_, parts, expr.parts)) else sequence(*parts)
+        if isinstance(expr, Repeat):
+            return Repeat(self.factored(expr.body, depth), expr.low, expr.high)
+        if expr in self._branching:
+            return expr
+        groups: dict[Hashable, list[Expr]] = {}
+        for part in expr.parts:
+            groups.setdefault(_first(part), []).append(part)
+        parts = [
+            self._joined(group, depth + 1) if len(group) > 1 else self.factored(group[0], depth + 1)
+            for group in groups.values()
+        ]
+        found = expr if len(parts) == len(expr.parts) and all(map(is_, parts, expr.parts)) else choice(parts)
+        if isinstance(found, Choice):
+            self._branching.add(found)
+        return found
 
-
-def _joined(group: list[Expr], outline: Callable[[Expr], Rule], depth: int) -> Expr:
-    """Alternatives that begin alike, as one."""
-    if len(group) == 1:
-        return factored(group[0], outline, depth)
-    rows = [list(_pieces(part)) for part in group]
-    common = 0
-    while all(len(row) > common and _key(row[common]) == _key(rows[0][common]) for row in rows):
-        common += 1
-    # A class of one character is a character that readers of literals should not take together with others.
-    begin = [next((row[at] for row in rows if isinstance(row[at], Chars)), rows[0][at]) for at in range(common)]
-    rest = factored(choice([sequence(*row[common:]) for row in rows]), outline, depth)
-    return sequence(*begin, outline(rest) if depth > _DEEPEST and isinstance(rest, Choice) else rest)
+    def _joined(self, group: list[Expr], depth: int) -> Expr:
+        """Alternatives that begin alike, as one."""
+        rows = [list(_pieces(part)) for part in group]
+        common = 0
+        while all(len(row) > common and _key(row[common]) == _key(rows[0][common]) for row in rows):
+            common += 1
+        # A class of one character is a character that readers of literals should not take together with others.
+        begin = [
+            next((row[at] for row in rows if isinstance(row[at], Chars)), rows[0][at]) for at in range(common)
+        ]
+        rest = self.factored(choice([sequence(*row[common:]) for row in rows]), depth)
+        return sequence(*begin, self._outline(rest) if depth > _DEEPEST and isinstance(rest, Choice) else rest)
 
 
 def _first(expr: Expr) -> Hashable:
@@ -70,5 +83,5 @@ def _key(piece: Expr) -> Hashable:
     if isinstance(piece, Rule):
         return (piece.name,)
     if isinstance(piece, Chars):
-        return next(chr(start) for start, _ in piece.points) if piece.points.size == 1 else piece.points
+        return piece.points.only or piece.points
     return piece

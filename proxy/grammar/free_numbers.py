@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from .bounds import PLACES
 from .intervals import Intervals
@@ -16,6 +17,7 @@ _FIRST = Chars(Intervals.of("123456789"))
 _PLUS = repeat(Text("+"), 0, 1)
 
 
+@lru_cache(maxsize=4)
 def free(signed: bool, integer: bool) -> Expr:
     """Any number, or any that is not negative."""
     whole = choice(["0", sequence(_FIRST, repeat(_DIGIT, 0, DIGITS - 1))])

@@ -39,6 +39,14 @@ class Intervals:
         """How many code points there are."""
         return sum(end - start + 1 for start, end in self.ranges)
 
+    @property
+    def only(self) -> str:
+        """The one character; empty where there are more, or none."""
+        if len(self.ranges) != 1:
+            return ""
+        start, end = self.ranges[0]
+        return chr(start) if start == end else ""
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self.ranges)
 
@@ -109,11 +117,11 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _without_surrogates(start: int, end: int) -> Iterator[tuple[int, int]]:
+def _without_surrogates(start: int, end: int) -> list[tuple[int, int]]:
     low, high = _SURROGATES
-    for a, b in ((start, min(end, low - 1)), (max(start, high + 1), end)):
-        if a <= b:
-            yield a, b
+    if end < low and start <= end:
+        return [(start, end)]
+    return [(a, b) for a, b in ((start, min(end, low - 1)), (max(start, high + 1), end)) if a <= b]
 
 
 ANY = Intervals([(0, _LAST)])

@@ -13,11 +13,11 @@ never finish are found and left out: an engine would take them, and then mask ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from collections.abc import Sequence as Seq
-from functools import lru_cache
 from itertools import count
 
+from .ebnf import Ebnf
 from .expressions import (
     EMPTY,
     NEVER,
@@ -33,8 +33,7 @@ from .expressions import (
     repeat,
     sequence,
 )
-from .factored import factored
-from .intervals import ASCII, BEYOND_ASCII, Intervals
+from .factored import Factoring
 
 __all__ = [
     "EMPTY",
@@ -56,7 +55,6 @@ __all__ = [
 ]
 
 MOST_RULES = 3000  # XGrammar 0.1.25 reads rules in quadratic time: 3,000 take it 0.9 s
-_SPELLED = 16  # so many characters beyond ASCII are written one by one
 
 
 class Unsatisfiable(ValueError):
@@ -75,6 +73,8 @@ class Grammar:
         self._tick = tick
         self._bodies: dict[str, Expr] = {}
         self._shared: dict[Hashable, Rule] = {}
+        self._finishing: set[str] = set()
+        self._factoring = Factoring(self._outline)
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -102,9 +102,13 @@ class Grammar:
             self.define(found, build())
         return found
 
+    def factored(self, body: Expr) -> Expr:
+        """The same, with what alternatives have in common at their beginning written once."""
+        return self._factoring.factored(body)
+
     def impossible(self, exprs: Seq[Expr]) -> list[int]:
         """Those, by their places, that no text matches."""
-        finishing = self._finishing()
+        finishing = self._found_finishing()
         return [place for place, expr in enumerate(exprs) if not _finishes(expr, finishing)]
 
     def text(self, root: Expr) -> str:
@@ -113,55 +117,51 @@ class Grammar:
         bodies = self._reachable(root)
         if len(bodies) > MOST_RULES:
             raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
-        return "".join(f"{name} ::= {_written(body)}\n" for name, body in bodies.items())
+        ebnf = Ebnf()
+        return "".join([f"{name} ::= {ebnf.text(body)}\n" for name, body in bodies.items()])
 
     def _reachable(self, root: Expr) -> dict[str, Expr]:
-        finishing = self._finishing()
+        self._finishing = finishing = self._found_finishing()
         if not _finishes(root, finishing):
             raise Unsatisfiable
         whole = len(finishing) == len(self._bodies)
 
         def settled(body: Expr) -> Expr:
-            return factored(body if whole else _pruned(body, finishing), outline)
-
-        def outline(body: Expr) -> Rule:
-            rule = self.rule(body)
-            finishing.add(rule.name)
-            return rule
+            return self.factored(body if whole else _pruned(body, finishing))
 
         bodies = {"root": settled(root)}
         waiting = [bodies["root"]]
         while waiting:
-            for name in _names(waiting.pop()):
+            for name in waiting.pop().rules:
                 if name not in bodies:
                     bodies[name] = settled(self._bodies[name])
                     waiting.append(bodies[name])
         return bodies
 
-    def _finishing(self) -> set[str]:
+    def _outline(self, body: Expr) -> Rule:
+        """A rule for what is left of one that finishes."""
+        rule = self.rule(body)
+        self._finishing.add(rule.name)
+        return rule
+
+    def _found_finishing(self) -> set[str]:
         """The rules from which some finite text can be made: the least fixed point, by a work list."""
+        finishing: set[str] = set()
+        waiting: list[str] = []
         used_by: dict[str, list[str]] = {}
         for name, body in self._bodies.items():
-            for used in _names(body):
+            if _finishes(body, finishing):
+                finishing.add(name)
+                continue
+            waiting.append(name)
+            for used in body.rules:
                 used_by.setdefault(used, []).append(name)
-        finishing: set[str] = set()
-        waiting = list(self._bodies)
         while waiting:
             name = waiting.pop()
             if name not in finishing and _finishes(self._bodies[name], finishing):
                 finishing.add(name)
                 waiting.extend(used_by.get(name, ()))
         return finishing
-
-
-def _names(expr: Expr) -> Iterator[str]:
-    if isinstance(expr, Rule):
-        yield expr.name
-    elif isinstance(expr, Sequence | Choice):
-        for part in expr.parts:
-            yield from _names(part)
-    elif isinstance(expr, Repeat):
-        yield from _names(expr.body)
 
 
 def _finishes(expr: Expr, finishing: set[str]) -> bool:
@@ -187,61 +187,3 @@ def _pruned(expr: Expr, finishing: set[str]) -> Expr:
             return EMPTY
         return Repeat(_pruned(expr.body, finishing), expr.low, expr.high)
     return expr
-
-
-def _written(expr: Expr, inside: bool = False) -> str:
-    """inside: part of a larger expression, so that a choice needs parentheses."""
-    if isinstance(expr, Rule):
-        return expr.name
-    if isinstance(expr, Text):
-        return _literal(expr.text)
-    if isinstance(expr, Chars):
-        return _characters(expr.points)
-    if isinstance(expr, Sequence):
-        return " ".join(_written(part, inside=True) for part in expr.parts)
-    if isinstance(expr, Choice):
-        text = " | ".join(_written(part) for part in expr.parts)
-        return f"({text})" if inside else text
-    single = isinstance(expr.body, Rule | Chars)
-    return (_written(expr.body, inside=True) if single else f"({_written(expr.body)})") + _count(expr)
-
-
-def _count(expr: Repeat) -> str:
-    known = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((expr.low, expr.high))
-    if known:
-        return known
-    if expr.low == expr.high:
-        return f"{{{expr.low}}}"
-    return f"{{{expr.low},{'' if expr.high is None else expr.high}}}"
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def _literal(text: str) -> str:
-    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
-
-
-@lru_cache(maxsize=4096)
-def _characters(points: Intervals) -> str:
-    low, high = points & ASCII, points & BEYOND_ASCII
-    if high == BEYOND_ASCII:
-        left = ASCII - points
-        return f"[^{_class(left)}]" if left else "([\\x00-\\x7f] | [^\\x00-\\x7f])"
-    if not high:
-        return f"[{_class(low)}]"
-    if high.size > _SPELLED:
-        raise ValueError("a class of some, but not all, characters beyond ASCII is not portable")
-    spelled = [f'"{chr(point)}"' for start, end in high for point in range(start, end + 1)]
-    return f"({' | '.join(([f'[{_class(low)}]'] if low else []) + spelled)})"
-
-
-def _class(points: Intervals) -> str:
-    """Letters and digits first and raw: XGrammar takes hex digits that follow an escape for part of it."""
-    plain = [f"{chr(a)}-{chr(b)}" if b > a else chr(a) for a, b in points if _plain_range(a, b)]
-    coded = [f"\\x{a:02x}-\\x{b:02x}" if b > a else f"\\x{a:02x}" for a, b in points if not _plain_range(a, b)]
-    return "".join(plain + coded)
-
-
-def _plain_range(start: int, end: int) -> bool:
-    return any(a <= start and end <= b for a, b in ((0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)))

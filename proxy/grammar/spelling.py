@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 
 from .automaton import Automaton
-from .intervals import BEYOND_ASCII, Intervals
+from .intervals import ASCII, BEYOND_ASCII, Intervals
 from .rules import EMPTY, NEVER, Chars, Expr, Grammar, Rule, Text, choice, letters, sequence
 
 _QUOTE = Text('"')
 _RAW = Intervals([(0x20, 0x7F)]) - Intervals.of('"\\')
+_ESCAPED = ASCII - _RAW
 _ESCAPES = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _FEW_WORDS = 32  # so many are written one by one
 _FEW_BEYOND = 32  # and so many characters beyond ASCII; of more, all are taken
@@ -97,6 +97,7 @@ class _Speller:
         self.entries[0] += 1
         self.rules: dict[int, Rule] = {}
         self.waiting: list[int] = []
+        self.escapes: dict[tuple[tuple[Expr, ...], Expr], Expr] = {}
 
     def whole(self) -> Expr:
         start = self.rest(0)
@@ -108,16 +109,20 @@ class _Speller:
     def rest(self, state: int) -> Expr:
         """All that follows in a row, up to a state that has a rule."""
         row: list[Expr] = []
-        while self.leads_on(state):
-            ((points, state),) = self.edges[state]
-            row.append(_characters(points)[0])
-        return sequence(*row, self.ending(state))
+        while (character := self.leads_on(state)) is not None:
+            row.append(character)
+            state = self.edges[state][0][1]
+        return sequence(*row, self.ending(state)) if row else self.ending(state)
 
-    def leads_on(self, state: int) -> bool:
+    def leads_on(self, state: int) -> Expr | None:
+        """The character that must follow, where it has one spelling and the state one way to it."""
         edges = self.edges[state]
         if state in self.accepting or len(edges) > 1 or self.entries[state] > 1:
-            return False
-        return len(_characters(edges[0][0])) == 1
+            return None
+        raw, escaped = _characters(edges[0][0])
+        if len(raw) + len(escaped) > 1:
+            return None
+        return raw[0] if raw else escaped[0]
 
     def ending(self, state: int) -> Expr:
         if not self.edges[state]:
@@ -130,14 +135,24 @@ class _Speller:
     def alternatives(self, state: int) -> Expr:
         found: list[Expr] = [self.end] if state in self.accepting else []
         for points, to in self.edges[state]:
-            characters = _characters(points)
+            raw, escaped = _characters(points)
             rest = self.rest(to)
-            if len(characters) > 1 and not isinstance(rest, Rule | Text):
+            if len(raw) + len(escaped) > 1 and not isinstance(rest, Rule | Text):
                 rest = self.grammar.rule(rest)
-            found.extend(sequence(character, rest) for character in characters)
+            found.extend(sequence(character, rest) for character in raw)
+            if escaped:
+                found.append(self.escape(escaped, rest))
         return choice(found)
 
+    def escape(self, escaped: tuple[Expr, ...], rest: Expr) -> Expr:
+        """These spellings, which begin alike; many states have the same."""
+        key = (escaped, rest)
+        if key not in self.escapes:
+            self.escapes[key] = self.grammar.factored(choice([sequence(way, rest) for way in escaped]))
+        return self.escapes[key]
 
+
+@lru_cache(maxsize=4096)
 def _few_beyond(points: Intervals) -> str | None:
     """The characters beyond ASCII to be written one by one: none where all are in; None where they are many."""
     beyond = points & BEYOND_ASCII
@@ -149,26 +164,27 @@ def _few_beyond(points: Intervals) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _characters(points: Intervals) -> tuple[Expr, ...]:
-    """The spellings of one character out of these."""
-    return tuple(_ways(points))
-
-
-def _ways(points: Intervals) -> Iterator[Expr]:
+def _characters(points: Intervals) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+    """The spellings of one character out of these: the raw ones and the escapes."""
     few = _few_beyond(points)
     raw = points & _RAW
     if few is None or (not few and points & BEYOND_ASCII):
         raw |= BEYOND_ASCII
-    if raw:
-        yield Chars(raw)
-    yield from map(letters, few or "")
+    found: list[Expr] = [Chars(raw)] if raw else []
+    return (*found, *map(letters, few or "")), _escapes(points & _ESCAPED)
+
+
+@lru_cache(maxsize=512)
+def _escapes(points: Intervals) -> tuple[Expr, ...]:
+    found = []
     short = "".join(letter for char, letter in _ESCAPES.items() if ord(char) in points)
     if short:
-        yield sequence("\\", Chars(Intervals.of(short)))
+        found.append(sequence("\\", Chars(Intervals.of(short))))
     for high in range(2):
         digits = (
             f"{low:x}" for low in range(16) if (point := 16 * high + low) in points and chr(point) not in _ESCAPES
         )
         last = Intervals.of("".join(digits))
         if last:
-            yield sequence(letters(f"\\u00{high}"), Chars(last))
+            found.append(sequence(letters(f"\\u00{high}"), Chars(last)))
+    return tuple(found)

@@ -13,11 +13,21 @@ from .facets import ArrayPart, Arrays, Contains, Numbers, ObjectPart, Objects, S
 from .invalid import InvalidSchema
 from .json_value import JSON, JSONObject, Value
 from .regex import InvalidPattern, pattern
-from .schema import ANY_ARRAY, ANY_OBJECT, ANYTHING, Schema
+from .schema import ANY_ARRAY, ANY_NUMBER, ANY_OBJECT, ANY_STRING, ANYTHING, Schema
 
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")  # where they lead depends on the way there: left to the check
 _IN_PLACE = frozenset(_DYNAMIC).union(
     ("$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependencies", "dependentSchemas")
+)
+_OF_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_OF_STRINGS = ("minLength", "maxLength", "pattern", "format")
+_OF_ARRAYS = (
+    *("minItems", "maxItems", "uniqueItems", "items", "prefixItems", "additionalItems", "unevaluatedItems"),
+    *("contains", "minContains", "maxContains"),
+)
+_OF_OBJECTS = (
+    *("properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames"),
+    *("required", "minProperties", "maxProperties"),
 )
 _BOUNDED = (
     ("minimum", "maximum"),
@@ -85,6 +95,8 @@ class Words:
         return None if values is None else tuple(values)
 
     def _numbers(self) -> Numbers:
+        if self._raw.keys().isdisjoint(_OF_NUMBERS):
+            return ANY_NUMBER
         low, high = self._decimal("minimum"), self._decimal("maximum")
         bounds = Numbers(low=low, high=high)
         above, below = self._raw.get("exclusiveMinimum"), self._raw.get("exclusiveMaximum")
@@ -100,6 +112,8 @@ class Words:
         return bounds if multiple is None else replace(bounds, multiples=frozenset((multiple,)))
 
     def _strings(self) -> Strings:
+        if self._raw.keys().isdisjoint(_OF_STRINGS):
+            return ANY_STRING
         formats = self._raw.get("format")
         source = self._raw.get("pattern")
         return Strings(
@@ -110,6 +124,8 @@ class Words:
         )
 
     def _arrays(self) -> Arrays:
+        if self._raw.keys().isdisjoint(_OF_ARRAYS):
+            return ANY_ARRAY
         prefix, rest = self._list("prefixItems"), self._one("items")
         if isinstance(self._raw.get("items"), list):
             prefix, rest = self._list("items"), self._one("additionalItems")
@@ -129,6 +145,8 @@ class Words:
         return ANY_ARRAY if arrays == ANY_ARRAY else arrays
 
     def _objects(self) -> Objects:
+        if self._raw.keys().isdisjoint(_OF_OBJECTS):
+            return ANY_OBJECT
         part = ObjectPart(
             tuple(self._named("properties").items()),
             tuple(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks.maskbench.reader import Reader
-from proxy.grammar import InvalidSchema, compile_schema
+from proxy.grammar import InvalidSchema, clock, compile_schema
 from proxy.grammar.clock import Clock
 from proxy.grammar.json_value import JSON
 from proxy.grammar.rules import MOST_RULES, Grammar
@@ -70,7 +70,8 @@ def test_kinds_are_told_apart_by_one_property() -> None:
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is a second later whenever it is looked at."""
     seconds = itertools.count()
-    monkeypatch.setattr(time, "thread_time", lambda: next(seconds))
+    ticking = SimpleNamespace(thread_time=lambda: next(seconds), monotonic=lambda: next(seconds))
+    monkeypatch.setattr(clock, "time", ticking)
 
 
 @pytest.mark.usefixtures("ticking")
@@ -79,6 +80,13 @@ def test_the_clock_is_looked_at_whenever_a_rule_is_made() -> None:
     rules = iter(grammar.fresh, None)
     with pytest.raises(InvalidSchema, match="takes too long"):
         list(rules)
+
+
+def test_time_in_which_others_work_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr(clock, "time", SimpleNamespace(thread_time=lambda: 0, monotonic=lambda: next(seconds)))
+    grammar = Grammar(Clock(5).check)
+    assert len({grammar.fresh() for _ in range(100)}) == 100
 
 
 @pytest.mark.usefixtures("ticking")
