@@ -26,6 +26,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from .meter import Meter
+from .private_folder import make_private
 from .usage_record import UsageRecord
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Journal:
     nothing can be written."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         name = secrets.token_hex(8)
         new = folder / f"{_NEW}{name}"
         new.mkdir(mode=0o700)
@@ -156,7 +157,7 @@ class Journal:
 
 def abandoned(root: Path) -> list[Backlog]:
     """What processes left in the journal that are no more, now this one's. Raises OSError."""
-    root.mkdir(parents=True, exist_ok=True)
+    make_private(root)
     found = []
     for folder in sorted(root.iterdir()):
         if folder.name.startswith(_NEW):

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -73,6 +74,17 @@ def test_a_request_that_ran_comes_back_from_its_last_checkpoint_and_one_that_end
     journal.write([record(6)], running(runs), [], kept=True)
     leave(journal)
     assert taken(tmp_path) == [record(6), runs]
+
+
+def test_what_it_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    """The folder of the state too, which the journal may be the first to need."""
+    root = tmp_path / "state" / "journal"
+    assert abandoned(root) == []
+    Journal(root).write([record(1)], [], [], kept=True)
+    (own,) = root.iterdir()
+    (segment,) = own.iterdir()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (root.parent, root, own, segment)]
+    assert modes == [0o700, 0o700, 0o700, 0o600]
 
 
 def test_nobody_takes_what_a_living_process_has(tmp_path: Path) -> None:
