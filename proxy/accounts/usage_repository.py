@@ -12,10 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from .database import Database
 from .money import Total
 from .tables import usage
-from .usage_record import UsageRecord
+from .usage_record import LONGEST_USER, UsageRecord, storable
 
-# Characters of ``user`` that are kept; metadata has limits of its own.
-LONGEST_USER = 512
 _IN_A_STATEMENT = 50
 # Rows that are blanked in one transaction, so that no other writer waits long.
 _AT_ONCE = 1000
@@ -78,11 +76,7 @@ def _row(record: UsageRecord) -> dict[str, object]:
         "status": record.status,
         "first_token_ms": record.first_token_ms,
         "total_ms": record.total_ms,
-        "user": None if record.user is None else _storable(record.user[:LONGEST_USER]),
-        "metadata": {_storable(key): _storable(value) for key, value in record.metadata.items()} or None,
+        # One row's odd character must not keep the others of its batch out.
+        "user": None if record.user is None else storable(record.user[:LONGEST_USER]),
+        "metadata": {storable(key): storable(value) for key, value in record.metadata.items()} or None,
     }
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL has no character 0, and one row's must not keep the others of its batch out."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from proxy.accounts.database import Database
 from proxy.accounts.database_url import database_url
 from proxy.accounts.tables import usage
-from proxy.accounts.usage_repository import LONGEST_USER, UsageRepository
+from proxy.accounts.usage_record import LONGEST_USER
+from proxy.accounts.usage_repository import UsageRepository
 from tests.proxy.accounts.records import NOON, record
 
 
