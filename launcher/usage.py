@@ -57,12 +57,17 @@ def print_table(settings: Settings, query: UsageQuery) -> None:
     async def work(accounts: Accounts) -> None:
         async for rows in _pages(accounts, query):
             for row in rows:
-                named = ([] if row.model is None else [row.model]) + ([row.label or ""] if grouped else [])
+                named = ([] if row.model is None else [row.model]) + ([_printable(row.label or "")] if grouped else [])
                 counts = (row.requests, row.prompt_tokens, row.completion_tokens)
                 table.add_row(row.day.isoformat(), *named, *(f"{count:,}" for count in counts), plain(row.cost))
 
     with_accounts(settings, work)
     Console(width=None if sys.stdout.isatty() else 240, markup=False).print(table)
+
+
+def _printable(label: str) -> str:
+    """The words of whoever called, which must give the terminal no orders and make no lines of their own."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in label)
 
 
 async def _pages(accounts: Accounts, query: UsageQuery) -> AsyncIterator[list[UsageRow]]:
