@@ -57,7 +57,8 @@ def print_table(settings: Settings, query: UsageQuery) -> None:
     async def work(accounts: Accounts) -> None:
         async for rows in _pages(accounts, query):
             for row in rows:
-                named = ([] if row.model is None else [row.model]) + ([_printable(row.label or "")] if grouped else [])
+                label = [_printable(row.label or "")] if grouped else []
+                named = ([] if row.model is None else [row.model]) + label
                 counts = (row.requests, row.prompt_tokens, row.completion_tokens)
                 table.add_row(row.day.isoformat(), *named, *(f"{count:,}" for count in counts), plain(row.cost))
 
