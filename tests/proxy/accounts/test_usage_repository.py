@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from proxy.accounts.database import Database
 from proxy.accounts.database_url import database_url
-from proxy.accounts.tables import usage
+from proxy.accounts.tables import spent, usage
 from proxy.accounts.usage_record import LONGEST_USER
 from proxy.accounts.usage_repository import UsageRepository
 from tests.proxy.accounts.records import NOON, record
@@ -71,6 +71,17 @@ async def test_what_was_spent_is_exact(costs: list[str], opened: Database) -> No
     await repository.insert([record(cost=Decimal(cost)) for cost in costs])
     await repository.insert([record(account="bob", cost=Decimal(1000))])
     assert await repository.spent("alice") == sum(map(Decimal, costs))
+
+
+async def test_what_was_spent_is_read_without_the_usage_itself(opened: Database) -> None:
+    """However much there is of it: a row for each day."""
+    repository = UsageRepository(opened)
+    for days in (0, 1, 0):
+        await repository.insert([record(time=NOON - timedelta(days=days)) for _ in range(3)])
+    async with opened.begin() as connection:
+        assert len((await connection.execute(select(spent))).all()) == 2
+        await connection.execute(usage.delete())
+    assert await repository.spent("alice") == 9 * record().cost
 
 
 async def test_several_write_at_once_and_nothing_is_lost(opened: Database, database: str) -> None:
