@@ -25,7 +25,12 @@ _OPEN_PATHS = ("/health/", "/metrics", "/docs", "/openapi.json")
 _CALLER = "forii.caller"
 _ADMIN = "forii.admin"
 # What clients of other APIs call it.
-_KEY_NAMES = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "authorization"})
+_KEY_NAMES = frozenset(
+    {
+        *("key", "api_key", "api-key", "apikey", "x-api-key", "forii_api_key"),
+        *("token", "access_token", "admin_token", "admin-token", "authorization", "bearer"),
+    }
+)
 
 
 def caller_of(scope: Scope) -> Caller:

@@ -46,7 +46,19 @@ def logged() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["key", "api_key", "API-Key", "apikey", "access_token", "token", "x", "Authorization"]
+    "query",
+    [
+        "key",
+        "api_key",
+        "API-Key",
+        "apikey",
+        "X-Api-Key",
+        "access_token",
+        "token",
+        "x",
+        "Authorization",
+        "admin_token",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", chat.URL, "/v1/accounts/local", "/nowhere"])
 async def test_a_key_in_the_address_is_refused_and_not_logged(
@@ -60,6 +72,13 @@ async def test_a_key_in_the_address_is_refused_and_not_logged(
     assert SECRET not in response.text
     assert any('"path"' in line for line in logged)
     assert not [line for line in logged if SECRET in line]
+
+
+@pytest.mark.parametrize("name", ["api_key", "x-api-key", "admin_token", "bearer"])
+async def test_a_key_of_any_form_is_refused_in_the_address(name: str, serve: Serve) -> None:
+    client, _ = serve(says("ok"), api_key="operators", admin_token=ADMIN)
+    response = await client.get(f"/v1/models?{name}={ADMIN}", headers=bearer("operators"))
+    assert response.status_code == 401
 
 
 @pytest.mark.parametrize(
