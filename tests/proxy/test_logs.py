@@ -90,7 +90,7 @@ def test_a_record_outside_a_request_has_no_id_and_keeps_what_was_added() -> None
 
 
 def test_the_secrets_of_the_settings_are_hidden_in_whatever_is_logged() -> None:
-    """They have no form of their own, and a client may send them in a path; a short one is a word of many lines."""
+    """They have no form of their own, and clients may send them in a path; a short one is a word of many lines."""
     formatter = JsonFormatter(('operators "key"', "an-admin.token-of-16", "info"))
     said = 'GET /operators "key"/an-admin.token-of-16/anXadmin.token-of-16'
     record = logging.makeLogRecord(
