@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -63,6 +64,9 @@ def print_table(settings: Settings, query: UsageQuery) -> None:
                 table.add_row(row.day.isoformat(), *named, *(f"{count:,}" for count in counts), plain(row.cost))
 
     with_accounts(settings, work)
+    if not table.row_count:
+        whose = "" if query.account is None else f" of the account {query.account}"
+        typer.secho(f"no usage{whose} from {query.start} to {query.end}, UTC", dim=True, err=True)
     Console(width=None if sys.stdout.isatty() else 240, markup=False).print(table)
 
 

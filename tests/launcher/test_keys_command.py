@@ -133,6 +133,12 @@ def test_what_callers_wrote_gives_the_terminal_no_orders(forii: Forii, database:
     assert "'\uff1dSUM(1)\ufffd[2J" in forii("usage", *JANUARY, "--by", "metadata.team", "--csv")[1]
 
 
+def test_where_there_is_nothing_it_says_so(forii: Forii) -> None:
+    assert "make one with `forii keys create NAME`" in forii("keys", "list")[2]
+    status, _, beside = forii("usage", *JANUARY, "--account", "nobody")
+    assert (status, beside) == (0, "no usage of the account nobody from 2026-01-01 to 2026-01-31, UTC\n")
+
+
 def test_csv_has_every_row_and_one_heading(forii: Forii, database: str) -> None:
     insert(database, [record(user=f"user {number}") for number in range(1234)])
     lines = forii("usage", *JANUARY, "--by", "user", "--csv")[1].splitlines()
