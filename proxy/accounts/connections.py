@@ -39,7 +39,8 @@ def connect_sqlite(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: Connection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    # Readers and the one writer do not wait for each other; what was committed survives a crash of the process.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    # Readers and the one writer do not wait for each other; what was committed survives a crash of the process;
+    # what was blanked is not in the file any more.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -125,6 +126,18 @@ async def test_what_is_personal_is_forgotten_of_earlier_days(opened: Database) -
     row = await stored(opened, new.id)
     assert (row["user"], row["metadata"]) == ("zoe", {"team": "a"})
     assert await repository.spent("alice") == before
+
+
+async def test_what_is_forgotten_is_in_no_file_any_more(tmp_path: Path) -> None:
+    database = Database(database_url(f"sqlite:///{tmp_path / 'forii.db'}"))
+    await UsageRepository(database).insert(
+        [record(user=f"zoe-{number}", metadata={"k": "v"}) for number in range(99)]
+    )
+    await UsageRepository(database).blank_personal(NOON.date() + timedelta(days=1))
+    await database.close()
+    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in tmp_path.iterdir()])
+    assert files
+    assert not [content for content in files if b"zoe-" in content]
 
 
 async def test_more_than_one_transactions_worth_is_forgotten(opened: Database) -> None:
