@@ -1,8 +1,8 @@
 """Hashes of keys from many requests in, one question at a time to the database out.
 
 Whoever comes while a question is being answered goes into the next one, all of them together. So however many
-keys there are, right ones or guesses, the database has one question of them at a time, and connections left for the
-rest.
+keys there are, right ones or guesses, the database has one question of them at a time, and its other connections
+are left for the rest.
 """
 
 from __future__ import annotations
