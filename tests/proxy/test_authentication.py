@@ -82,6 +82,31 @@ async def test_a_key_of_any_form_is_refused_in_the_address(name: str, serve: Ser
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "lets_in"),
+    [
+        ("x-forwarded-for", "203.0.113.7", False),
+        ("x-forwarded-for", "127.0.0.1, 2001:db8::7", False),
+        ("x-forwarded-for", "unknown", False),
+        ("x-forwarded-for", "127.0.0.1, ::1", True),
+        ("x-real-ip", "10.0.0.7", False),
+        ("forwarded", 'for=127.0.0.1;proto=http, For="[2001:db8::7]:4711"', False),
+        ("forwarded", 'for=127.0.0.1;by=10.0.0.1, for="[::1]"', True),
+    ],
+)
+async def test_an_open_server_answers_nobody_from_elsewhere_behind_a_proxy(
+    name: str, value: str, lets_in: bool, serve: Serve
+) -> None:
+    client, _ = serve(says("ok"))
+    response = await client.post(chat.URL, json=chat.body(), headers={name: value})
+    assert response.status_code == (200 if lets_in else 401)
+    if not lets_in:
+        assert "forii keys create" in str(chat.error(response)["message"])
+    keyed, _ = serve(says("ok"), api_key="operators")
+    response = await keyed.post(chat.URL, json=chat.body(), headers={name: value, **bearer("operators")})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
     "sent",
     [
         {"url": f"/v1/models/{SECRET}"},
