@@ -115,8 +115,6 @@ class Grammar:
         """The grammar that begins at root, without what cannot be reached or cannot finish.
         Raises Unsatisfiable where that leaves nothing, TooLarge past MOST_RULES."""
         bodies = self._reachable(root)
-        if len(bodies) > MOST_RULES:
-            raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
         ebnf = Ebnf()
         return "".join([f"{name} ::= {ebnf.text(body)}\n" for name, body in bodies.items()])
 
@@ -132,6 +130,8 @@ class Grammar:
         bodies = {"root": settled(root)}
         waiting = [bodies["root"]]
         while waiting:
+            if len(bodies) > MOST_RULES:
+                raise TooLarge(f"it takes more than {MOST_RULES} grammar rules")
             for name in waiting.pop().rules:
                 if name not in bodies:
                     bodies[name] = settled(self._bodies[name])
