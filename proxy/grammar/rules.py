@@ -74,7 +74,7 @@ class Grammar:
         self._bodies: dict[str, Expr] = {}
         self._shared: dict[Hashable, Rule] = {}
         self._finishing: set[str] = set()
-        self._factoring = Factoring(self._outline)
+        self._branching: set[Choice] = set()
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -104,7 +104,8 @@ class Grammar:
 
     def factored(self, body: Expr) -> Expr:
         """The same, with what alternatives have in common at their beginning written once."""
-        return self._factoring.factored(body)
+        # To keep it would be a circle: large grammars would wait for the collector.
+        return Factoring(self._outline, self._branching).factored(body)
 
     def impossible(self, exprs: Seq[Expr]) -> list[int]:
         """Those, by their places, that no text matches."""
