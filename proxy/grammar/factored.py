@@ -19,11 +19,12 @@ _DEEPEST = 6  # nested parentheses, from which on the rest gets a rule
 
 
 class Factoring:
-    """outline: makes a rule of an expression."""
+    """outline: makes a rule of an expression. branching: takes those that branch at their start only, all through,
+    and need not be looked at again."""
 
-    def __init__(self, outline: Callable[[Expr], Rule]) -> None:
+    def __init__(self, outline: Callable[[Expr], Rule], branching: set[Choice]) -> None:
         self._outline = outline
-        self._branching: set[Choice] = set()  # at their start only, all through
+        self._branching = branching
 
     def factored(self, expr: Expr, depth: int = 0) -> Expr:
         """The same language. depth: of parentheses around it."""

@@ -74,7 +74,7 @@ class Grammar:
         self._bodies: dict[str, Expr] = {}
         self._shared: dict[Hashable, Rule] = {}
         self._finishing: set[str] = set()
-        self._factoring = Factoring(self._outline)
+        self._branching: set[Choice] = set()
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -104,7 +104,8 @@ class Grammar:
 
     def factored(self, body: Expr) -> Expr:
         """The same, with what alternatives have in common at their beginning written once."""
-        return self._factoring.factored(body)
+        # To keep it would be a circle: large grammars would wait for the collector.
+        return Factoring(self._outline, self._branching).factored(body)
 
     def impossible(self, exprs: Seq[Expr]) -> list[int]:
         """Those, by their places, that no text matches."""
@@ -115,8 +116,6 @@ class Grammar:
         """The grammar that begins at root, without what cannot be reached or cannot finish.
         Raises Unsatisfiable where that leaves nothing, TooLarge past MOST_RULES."""
         bodies = self._reachable(root)
-        if len(bodies) > MOST_RULES:
-            raise TooLarge(f"it takes {len(bodies)} grammar rules; at most {MOST_RULES} are allowed")
         ebnf = Ebnf()
         return "".join([f"{name} ::= {ebnf.text(body)}\n" for name, body in bodies.items()])
 
@@ -132,6 +131,8 @@ class Grammar:
         bodies = {"root": settled(root)}
         waiting = [bodies["root"]]
         while waiting:
+            if len(bodies) > MOST_RULES:
+                raise TooLarge(f"it takes more than {MOST_RULES} grammar rules")
             for name in waiting.pop().rules:
                 if name not in bodies:
                     bodies[name] = settled(self._bodies[name])
