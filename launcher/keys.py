@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
@@ -49,7 +50,10 @@ def table(settings: Settings, account: str | None) -> Table:
         return await accounts.keys.list(account)
 
     shown = Table("id", "account", "name", "key", "created", "last used", "status", box=None)
-    for key in with_accounts(settings, work):
+    keys = with_accounts(settings, work)
+    if not keys:
+        typer.secho("no keys yet; make one with `forii keys create NAME`", dim=True, err=True)
+    for key in keys:
         times = (_time(key.created), _time(key.last_used))
         shown.add_row(key.id, key.account, key.name, key.masked, *times, key.status)
     return shown

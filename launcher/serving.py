@@ -62,7 +62,7 @@ def serve(settings: Settings, console: Console) -> None:
             builds = tuple(find_build(name, settings.cache, progress) for name in names)
         with _triton(settings, builds, console) as triton:
             served = settings.model_copy(update={"triton": triton.grpc_address, "models": builds})
-            configure(settings.log_level)
+            configure(settings.log_level, settings.secrets)
             _run(served, listening, lambda: _banner(served, listening, keys, console), triton)
 
 

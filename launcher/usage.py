@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -57,12 +58,21 @@ def print_table(settings: Settings, query: UsageQuery) -> None:
     async def work(accounts: Accounts) -> None:
         async for rows in _pages(accounts, query):
             for row in rows:
-                named = ([] if row.model is None else [row.model]) + ([row.label or ""] if grouped else [])
+                label = [_printable(row.label or "")] if grouped else []
+                named = ([] if row.model is None else [row.model]) + label
                 counts = (row.requests, row.prompt_tokens, row.completion_tokens)
                 table.add_row(row.day.isoformat(), *named, *(f"{count:,}" for count in counts), plain(row.cost))
 
     with_accounts(settings, work)
+    if not table.row_count:
+        whose = "" if query.account is None else f" of the account {query.account}"
+        typer.secho(f"no usage{whose} from {query.start} to {query.end}, UTC", dim=True, err=True)
     Console(width=None if sys.stdout.isatty() else 240, markup=False).print(table)
+
+
+def _printable(label: str) -> str:
+    """The words of whoever called, which must give the terminal no orders and make no lines of their own."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in label)
 
 
 async def _pages(accounts: Accounts, query: UsageQuery) -> AsyncIterator[list[UsageRow]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
+import re
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
@@ -25,7 +27,15 @@ _OPEN_PATHS = ("/health/", "/metrics", "/docs", "/openapi.json")
 _CALLER = "forii.caller"
 _ADMIN = "forii.admin"
 # What clients of other APIs call it.
-_KEY_NAMES = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "authorization"})
+_KEY_NAMES = frozenset(
+    {
+        *("key", "api_key", "api-key", "apikey", "x-api-key", "forii_api_key"),
+        *("token", "access_token", "admin_token", "admin-token", "authorization", "bearer"),
+    }
+)
+# By which reverse proxies tell where a request came from; and in RFC 7239's header the same.
+_FORWARDED = ("x-forwarded-for", "x-real-ip")
+_FORWARDED_FOR = re.compile(r'for="?\[?([^\]";,\s]+)', re.IGNORECASE)
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -66,6 +76,8 @@ class Authentication:
             secret = _secret(scope)
             admin = self._admits_admin(scope["path"], secret)
             known = None if admin else await self._authorizer.authorize(secret)
+            if known is not None and not known.caller.key:
+                _refuse_from_elsewhere(Headers(scope=scope))
         except ForiiError as error:
             await error_response(error)(scope, receive, send)
             return
@@ -99,6 +111,26 @@ def _refuse_key_in(query: bytes) -> None:
             "Send the API key in the header 'Authorization: Bearer <key>', never in the address: addresses are "
             "logged on the way. If this key works, revoke it."
         )
+
+
+def _refuse_from_elsewhere(headers: Headers) -> None:
+    """For a server without keys, which is open to its own machine alone. Raises AuthenticationFailed for what came
+    through a reverse proxy from another one, as most of them say."""
+    told = [one for name in _FORWARDED for value in headers.getlist(name) for one in value.split(",")]
+    told += _FORWARDED_FOR.findall(",".join(headers.getlist("forwarded")))
+    if not all(map(_is_loopback, told)):
+        raise AuthenticationFailed(
+            "No key was made yet, so this server answers its own machine alone, and the request came through a "
+            "proxy from elsewhere: make a key with `forii keys create NAME` and send it as 'Authorization: Bearer "
+            "<key>'."
+        )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.strip()).is_loopback
+    except ValueError:
+        return False
 
 
 def _digest(text: str) -> bytes:

@@ -156,13 +156,20 @@ class RequestMetrics:
 
 
 class SampleTimer:
-    """Times the engine's responses to one sample."""
+    """Times the engine's responses to one sample, and counts what came for the attempt at it that runs."""
 
     def __init__(self, request: RequestMetrics) -> None:
         self._request = request
         self._last: float | None = None
+        self._attempt = 0
 
     def tokens(self, count: int) -> None:
         """Ids came; an empty response tells nothing."""
         if count:
+            self._attempt += count
             self._last = self._request.observe(count, self._last)
+
+    def throw_away(self) -> None:
+        """The attempt, all that came for it: also what its answer did not use."""
+        self._request.retried(self._attempt)
+        self._attempt = 0

@@ -103,7 +103,7 @@ class Sample:
                 self._metrics.guide_refused()
                 raise
             except Violated as violated:
-                self._metrics.retried(self.choice.tokens)
+                self._timer.throw_away()
                 first = first or str(violated)
                 if trial.shown:
                     break

@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.state.absolute() / 'forii.db'}"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What clients may send as a key or a token, and nobody else must read."""
+        return tuple(one.get_secret_value() for one in (self.api_key, self.admin_token) if one is not None)
+
+    @property
     def journal_folder(self) -> Path:
         return self.journal or self.state.absolute() / "journal"
 

@@ -23,6 +23,7 @@ from ..errors import AuthenticationFailed, DatabaseAway
 from .api_key import digest, is_shaped
 from .caller import Caller
 from .directory import Directory
+from .look_ups import LookUps
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Authorizer:
         self._directory = directory
         self._clock = clock
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._look_ups = LookUps(directory, clock, _LONGEST_SECONDS)
         self._looking: dict[str, asyncio.Task[Known]] = {}
         self._used: dict[str, datetime] = {}
         self._away_until = -math.inf
@@ -164,9 +166,8 @@ class Authorizer:
         return task.result()
 
     async def _ask(self, name: str) -> Known:
-        asked = self._clock()
-        caller = (await self._directory.callers((name,))).get(name)
-        known = self._known.get(name)
+        callers, asked = await self._look_ups.find(name)
+        caller, known = callers.get(name), self._known.get(name)
         if caller is None:
             if known is not None:
                 self._known.pop(name).end()

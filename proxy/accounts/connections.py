@@ -9,6 +9,8 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .private_folder import make_private
+
 _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 60
 
@@ -27,7 +29,7 @@ def connect(url: URL) -> AsyncEngine:
 def connect_sqlite(url: URL) -> Engine:
     """For a thread. The file and its folder are made if need be, for their owner alone."""
     path = Path(url.database or "").absolute()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     # What SQLite lays beside it has the file's own mode.
     path.touch(mode=0o600)
     engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": _CONNECT_SECONDS})
@@ -37,7 +39,8 @@ def connect_sqlite(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: Connection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    # Readers and the one writer do not wait for each other; what was committed survives a crash of the process.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    # Readers and the one writer do not wait for each other; what was committed survives a crash of the process;
+    # what was blanked is not in the file any more.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

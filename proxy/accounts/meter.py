@@ -18,7 +18,7 @@ from ..errors import ForiiError
 from ..metrics import CLIENT_GONE, RequestMetrics
 from ..openai.chunk import Usage
 from .caller import Caller
-from .usage_record import UsageRecord
+from .usage_record import LONGEST_USER, UsageRecord, storable
 
 # Of a record that came back from a checkpoint: the proxy was killed while it answered.
 CUT = ForiiError.status
@@ -43,8 +43,9 @@ class Meter:
         self._metrics = metrics
         self._prompt_tokens = prompt_tokens
         self._prices = prices
-        self._user = None if user is None else _storable(user)
-        self._metadata = {_storable(name): _storable(value) for name, value in metadata.items()}
+        # Cut here: each checkpoint writes it again.
+        self._user = None if user is None else storable(user[:LONGEST_USER])
+        self._metadata = {storable(name): storable(value) for name, value in metadata.items()}
         self._usage: Usage | None = None
         self._status = CUT
         self._charged = 0
@@ -104,11 +105,6 @@ class Meter:
 
     def _cost(self, prompt: int, completion: int) -> Decimal:
         return (prompt * self._prices.prompt + completion * self._prices.completion) / _PER
-
-
-def _storable(text: str) -> str:
-    """What databases and JSON can hold of it: no NUL, no half of a surrogate pair."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _failed(status: int) -> bool:

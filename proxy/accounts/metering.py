@@ -98,7 +98,7 @@ class Metering:
         """While the block runs, records go on: also those that processes that are no more left in the journal.
         At its end what is left is written, for DRAIN_SECONDS at most; the rest stays in the journal."""
         follow = asyncio.ensure_future(self._follow())
-        works = (self._tick(), self._take_over(), self._recorder.run())
+        works = (self._tick(), self._settle(), self._take_over(), self._recorder.run())
         tasks = [asyncio.ensure_future(work) for work in works]
         try:
             yield
@@ -148,6 +148,11 @@ class Metering:
             self._news.set()
             for meter in list(self._running.values()):
                 self._charge(meter)
+
+    async def _settle(self) -> None:
+        """Apart from the checkpoints, which wait for no Redis."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
             try:
                 await self._limiter.settle()
             except Exception:

@@ -6,6 +6,7 @@ Several proxies may start at once: one migrates, the others wait for it and find
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, text
@@ -18,13 +19,21 @@ _FOLDER = Path(__file__).with_name("migrations")
 _LOCK = 7_063_014_881
 
 
+# The first SQLite that tells what it inserted.
+_OLDEST_SQLITE = (3, 35)
+
+
+class SqliteTooOld(NotServable):
+    """The SQLite of this Python lacks what is needed; the message says what to do."""
+
+
 class DatabaseTooNew(NotServable):
     """A later version of Forii made the tables; the message says what to do."""
 
 
 def migrate(url: URL) -> None:
     """Brings the tables up to date in one transaction, which takes a tenth of a second where there is something to
-    do. Raises DatabaseTooNew, and what the driver raises. Belongs in a thread of its own."""
+    do. Raises DatabaseTooNew, SqliteTooOld, and what the driver raises. Belongs in a thread of its own."""
     if url.get_backend_name() == "sqlite":
         _migrate_sqlite(url)
     else:
@@ -32,6 +41,11 @@ def migrate(url: URL) -> None:
 
 
 def _migrate_sqlite(url: URL) -> None:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise SqliteTooOld(
+            f"this Python has SQLite {sqlite3.sqlite_version}, and 3.35 or later is needed: use another Python, "
+            "or set `database` to a PostgreSQL"
+        )
     engine = connect_sqlite(url)
     try:
         with engine.connect() as connection:

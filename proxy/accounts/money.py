@@ -32,6 +32,17 @@ def plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def split(amount: Decimal) -> tuple[int, int]:
+    """Rupees, and the rest in millionths of a millionth, which is not negative."""
+    units = int(rounded(amount).scaleb(DIGITS))
+    return units // _SCALE, units % _SCALE
+
+
+def joined(rupees: int, rest: int) -> Decimal:
+    """The amount of so many rupees and millionths of a millionth, both of any size."""
+    return Decimal(rupees * _SCALE + rest).scaleb(-DIGITS)
+
+
 class Money(TypeDecorator[Decimal]):
     """A column of amounts."""
 

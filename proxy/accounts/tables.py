@@ -92,8 +92,18 @@ usage = Table(
     Column("user", Text),
     Column("metadata", JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")),
 )
-# With the cost, so that what an account has spent is read from the index alone.
 Index("usage_account_day_cost", usage.c.account, usage.c.day, usage.c.cost)
 # What retention has yet to blank.
 _PERSONAL = text('"user" IS NOT NULL OR metadata IS NOT NULL')
 Index("usage_personal", usage.c.day, sqlite_where=_PERSONAL, postgresql_where=_PERSONAL)
+
+# What accounts spent on each day, kept up with every row of usage: there are too many of those to add them up for
+# a request. An amount is rupees and millionths of a millionth, the rest: one number of 64 bits would be too small.
+spent = Table(
+    "spent",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("rupees", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -13,8 +14,10 @@ from .money import plain
 from .usage_query import Cursor
 from .usage_report import UsageRow
 
-# What spreadsheets take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets take for the beginning of a formula, some of them in its wide form too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Terminals obey them; line breaks and tabs have their place in a cell.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class UsageRowBody(TypedDict):
@@ -48,7 +51,7 @@ def usage_body(rows: Iterable[UsageRow], group: str, after: Cursor | None) -> di
 
 def usage_csv(rows: Sequence[UsageRow], group: str, *, heading: bool = True) -> str:
     """The same rows. A text that a spreadsheet would take for a formula has an apostrophe before it: ``user`` and
-    metadata are the words of whoever called, and are opened by whoever pays."""
+    metadata are the words of whoever called, and are opened by whoever pays. Control characters are replaced."""
     text = io.StringIO()
     names = ["date", "model", *([] if group in ("model", "day") else [group])]
     counts = ["requests", "prompt_tokens", "completion_tokens", "total_tokens", "cost_inr"]
@@ -75,4 +78,7 @@ def _row(row: UsageRow, group: str) -> dict[str, str | int | None]:
 
 
 def _cell(value: str | int | None) -> str | int | None:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+# Characters of ``user`` that are kept; metadata has limits of its own.
+LONGEST_USER = 512
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
@@ -33,3 +36,8 @@ class UsageRecord:
     total_ms: int
     user: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def storable(text: str) -> str:
+    """What databases and JSON can hold of it: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")

@@ -36,6 +36,8 @@ from .usage_query import Cursor, UsageQuery
 
 # Rows that are made in a millisecond or two.
 _AT_ONCE = 100
+# Pages that are read at once: they may take long, and keys and records need connections too.
+_READERS = 2
 _COUNTS = ("prompt_tokens", "completion_tokens")
 
 
@@ -58,12 +60,13 @@ class UsageReport:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turns = asyncio.Semaphore(_READERS)
 
     async def page(self, query: UsageQuery) -> tuple[list[UsageRow], Cursor | None]:
         """The rows, and where the next page begins if there is one."""
         rows: list[UsageRow] = []
         after = None
-        async with self._database.begin() as connection:
+        async with self._turns, self._database.begin() as connection:
             found = await connection.execute(_statement(query))
             for some in found.partitions(_AT_ONCE):
                 for row in some:

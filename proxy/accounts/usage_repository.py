@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timezone
 from decimal import Decimal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Table, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
-from .money import Total
-from .tables import usage
-from .usage_record import UsageRecord
+from .money import joined, split
+from .tables import spent, usage
+from .usage_record import LONGEST_USER, UsageRecord, storable
 
-# Characters of ``user`` that are kept; metadata has limits of its own.
-LONGEST_USER = 512
 _IN_A_STATEMENT = 50
 # Rows that are blanked in one transaction, so that no other writer waits long.
 _AT_ONCE = 1000
@@ -32,19 +31,23 @@ class UsageRepository:
         they are, no more than a millisecond or two of the event loop's time is taken at once."""
         if not records:
             return
-        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        statement = insert(usage).on_conflict_do_nothing()
+        insert = self._insert(usage).on_conflict_do_nothing()
+        statement = insert.returning(usage.c.account, usage.c.day, usage.c.cost)
+        costs: dict[tuple[str, date], Decimal] = {}
         async with self._database.begin() as connection:
             for start in range(0, len(records), _IN_A_STATEMENT):
                 some = records[start : start + _IN_A_STATEMENT]
-                await connection.execute(statement, [_row(record) for record in some])
+                for account, day, cost in await connection.execute(statement, [_row(record) for record in some]):
+                    costs[account, day] = costs.get((account, day), Decimal(0)) + cost
+            if costs:
+                await self._add(connection, costs)
 
     async def spent(self, account: str) -> Decimal:
-        """INR, of all time."""
+        """INR, of all time; a row is read for each day."""
+        statement = select(spent.c.rupees, spent.c.rest).where(spent.c.account == account)
         async with self._database.begin() as connection:
-            found = await connection.execute(select(Total(usage.c.cost)).where(usage.c.account == account))
-            spent: Decimal = found.scalar_one()
-        return spent
+            days = (await connection.execute(statement)).all()
+        return joined(sum(rupees for rupees, _ in days), sum(rest for _, rest in days))
 
     async def blank_personal(self, before: date) -> int:
         """Forgets user and metadata of all records of earlier days. Returns of how many."""
@@ -58,6 +61,21 @@ class UsageRepository:
             total += blanked
             if blanked < _AT_ONCE:
                 return total
+
+    async def _add(self, connection: AsyncConnection, costs: Mapping[tuple[str, date], Decimal]) -> None:
+        """What was inserted, to what was spent."""
+        insert = self._insert(spent)
+        sums = {name: spent.c[name] + insert.excluded[name] for name in ("rupees", "rest")}
+        statement = insert.on_conflict_do_update(index_elements=["account", "day"], set_=sums)
+        parts = []
+        # In one order everywhere, so that two proxies cannot wait for each other.
+        for (account, day), cost in sorted(costs.items()):
+            rupees, rest = split(cost)
+            parts.append({"account": account, "day": day, "rupees": rupees, "rest": rest})
+        await connection.execute(statement, parts)
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._database.dialect == "sqlite" else postgresql.insert(table)
 
 
 def _row(record: UsageRecord) -> dict[str, object]:
@@ -78,11 +96,7 @@ def _row(record: UsageRecord) -> dict[str, object]:
         "status": record.status,
         "first_token_ms": record.first_token_ms,
         "total_ms": record.total_ms,
-        "user": None if record.user is None else _storable(record.user[:LONGEST_USER]),
-        "metadata": {_storable(key): _storable(value) for key, value in record.metadata.items()} or None,
+        # One row's odd character must not keep the others of its batch out.
+        "user": None if record.user is None else storable(record.user[:LONGEST_USER]),
+        "metadata": {storable(key): storable(value) for key, value in record.metadata.items()} or None,
     }
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL has no character 0, and one row's must not keep the others of its batch out."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -123,6 +123,22 @@ def test_usage_is_shown_as_a_table_and_as_csv(forii: Forii, database: str) -> No
     ]
 
 
+def test_what_callers_wrote_gives_the_terminal_no_orders(forii: Forii, database: str) -> None:
+    """ESC ] sets its title, CSI 2 J clears it; in the table a line break would make a row of its own."""
+    insert(database, [record(user="\x1b]0;mine\x07a\x9b2J\nb", metadata={"team": "\uff1dSUM(1)\x1b[2J"})])
+    for words, line_break in (((), "\ufffd"), (("--csv",), "\n")):
+        printed = forii("usage", *JANUARY, "--by", "user", *words)[1]
+        assert f"\ufffd]0;mine\ufffda\ufffd2J{line_break}b" in printed
+        assert not re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]", printed)
+    assert "'\uff1dSUM(1)\ufffd[2J" in forii("usage", *JANUARY, "--by", "metadata.team", "--csv")[1]
+
+
+def test_where_there_is_nothing_it_says_so(forii: Forii) -> None:
+    assert "make one with `forii keys create NAME`" in forii("keys", "list")[2]
+    status, _, beside = forii("usage", *JANUARY, "--account", "nobody")
+    assert (status, beside) == (0, "no usage of the account nobody from 2026-01-01 to 2026-01-31, UTC\n")
+
+
 def test_csv_has_every_row_and_one_heading(forii: Forii, database: str) -> None:
     insert(database, [record(user=f"user {number}") for number in range(1234)])
     lines = forii("usage", *JANUARY, "--by", "user", "--csv")[1].splitlines()

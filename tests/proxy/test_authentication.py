@@ -46,7 +46,19 @@ def logged() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "query", ["key", "api_key", "API-Key", "apikey", "access_token", "token", "x", "Authorization"]
+    "query",
+    [
+        "key",
+        "api_key",
+        "API-Key",
+        "apikey",
+        "X-Api-Key",
+        "access_token",
+        "token",
+        "x",
+        "Authorization",
+        "admin_token",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", chat.URL, "/v1/accounts/local", "/nowhere"])
 async def test_a_key_in_the_address_is_refused_and_not_logged(
@@ -60,6 +72,38 @@ async def test_a_key_in_the_address_is_refused_and_not_logged(
     assert SECRET not in response.text
     assert any('"path"' in line for line in logged)
     assert not [line for line in logged if SECRET in line]
+
+
+@pytest.mark.parametrize("name", ["api_key", "x-api-key", "admin_token", "bearer"])
+async def test_a_key_of_any_form_is_refused_in_the_address(name: str, serve: Serve) -> None:
+    client, _ = serve(says("ok"), api_key="operators", admin_token=ADMIN)
+    response = await client.get(f"/v1/models?{name}={ADMIN}", headers=bearer("operators"))
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "lets_in"),
+    [
+        ("x-forwarded-for", "203.0.113.7", False),
+        ("x-forwarded-for", "127.0.0.1, 2001:db8::7", False),
+        ("x-forwarded-for", "unknown", False),
+        ("x-forwarded-for", "127.0.0.1, ::1", True),
+        ("x-real-ip", "10.0.0.7", False),
+        ("forwarded", 'for=127.0.0.1;proto=http, For="[2001:db8::7]:4711"', False),
+        ("forwarded", 'for=127.0.0.1;by=10.0.0.1, for="[::1]"', True),
+    ],
+)
+async def test_an_open_server_answers_nobody_from_elsewhere_behind_a_proxy(
+    name: str, value: str, lets_in: bool, serve: Serve
+) -> None:
+    client, _ = serve(says("ok"))
+    response = await client.post(chat.URL, json=chat.body(), headers={name: value})
+    assert response.status_code == (200 if lets_in else 401)
+    if not lets_in:
+        assert "forii keys create" in str(chat.error(response)["message"])
+    keyed, _ = serve(says("ok"), api_key="operators")
+    response = await keyed.post(chat.URL, json=chat.body(), headers={name: value, **bearer("operators")})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(

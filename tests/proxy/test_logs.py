@@ -87,3 +87,16 @@ def test_a_record_outside_a_request_has_no_id_and_keeps_what_was_added() -> None
     assert "request_id" not in line
     assert (line["message"], line["extra_one"], line["level"]) == ("said é", 1, "info")
     assert line["time"].endswith("Z")
+
+
+def test_the_secrets_of_the_settings_are_hidden_in_whatever_is_logged() -> None:
+    """They have no form of their own, and clients may send them in a path; a short one is a word of many lines."""
+    formatter = JsonFormatter(('operators "key"', "an-admin.token-of-16", "info"))
+    said = 'GET /operators "key"/an-admin.token-of-16/anXadmin.token-of-16'
+    record = logging.makeLogRecord(
+        {"name": "x", "levelname": "INFO", "msg": said, "path": "/an-admin.token-of-16"}
+    )
+    line = json.loads(formatter.format(record))
+    assert line["message"] == "GET /(a key, not logged)/(a key, not logged)/anXadmin.token-of-16"
+    assert line["path"] == "/(a key, not logged)"
+    assert line["level"] == "info"

@@ -61,9 +61,10 @@ class Run:
         self.engine = ScriptedEngine(self.script)
 
     async def go(self) -> list[Event]:
-        metrics = RequestMetrics(Metrics())
-        metrics.begin(len(PROMPT), 1)
-        self.sample = Sample(self._generation(), self._begin, self.constraint, self.engine, metrics, self.budget)
+        self.metrics = RequestMetrics(Metrics())
+        self.metrics.begin(len(PROMPT), 1)
+        constraint, begin = self.constraint, self._begin
+        self.sample = Sample(self._generation(), begin, constraint, self.engine, self.metrics, self.budget)
         self.shown.clear()
         async for events in self.sample.events():
             self.shown.append(events)
@@ -318,6 +319,16 @@ async def test_a_model_that_thinks_again_is_told_again(play: Play) -> None:
     run = play(turns(*[thought] * 9), None, limit, format=harmony)
     assert (await run.go())[-1] == Done("length")
     assert len(run.engine.asked) == 5
+
+
+async def test_all_that_came_for_an_attempt_is_thrown_away_with_it(play: Play) -> None:
+    """Also what came in one message behind the end of its thought's budget, and is in no answer."""
+    run = play(turns("I wonder", "x", "I know it", "7", size=8), number(), budget(3), thinking=True)
+    run.constraint = constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), True, 1)
+    await run.go()
+    assert run.metrics.retried_tokens == len("I wonder") + len("x")
+    assert run.metrics.received - run.metrics.retried_tokens == 8 + len("7")
+    assert run.sample.choice.tokens == 3 + len("7")
 
 
 async def test_half_a_character_at_the_end_of_a_budget_is_dropped(play: Play) -> None:

@@ -39,10 +39,16 @@ class Counted(Directory):
         self.asked: list[int] = []
         self.away = False
         self.silent = False
+        self.at_once = self._now = 0
 
     async def callers(self, hashes: Collection[str]) -> dict[str, Caller]:
-        await self._answer(len(hashes))
-        return await super().callers(hashes)
+        self._now += 1
+        self.at_once = max(self.at_once, self._now)
+        try:
+            await self._answer(len(hashes))
+            return await super().callers(hashes)
+        finally:
+            self._now -= 1
 
     async def has_keys(self) -> bool:
         await self._answer(0)
@@ -103,6 +109,18 @@ async def test_a_key_is_looked_up_once_a_second_however_many_requests_come(
         assert {known.caller for known in found} == {Caller("local", key.id, UNLIMITED)}
         clock.now += FRESH_SECONDS + 0.01
     assert directory.asked == [1, 1, 1]
+
+
+async def test_however_many_keys_come_at_once_the_database_has_one_question_at_a_time(
+    authorizer: Authorizer, directory: Counted, keys: KeyRepository
+) -> None:
+    """A flood of guesses must not take all connections."""
+    made = [await keys.create("local", f"key {number}") for number in range(3)]
+    guesses = ["forii_sk_" + f"{number:043}" for number in range(100)]
+    asked = [refused(authorizer, secret) for secret in [*guesses, *(secret for _, secret in made)]]
+    assert await asyncio.gather(*asked) == [True] * 100 + [False] * 3
+    assert directory.asked == [103]
+    assert directory.at_once == 1
 
 
 async def test_a_revoked_key_is_refused_within_a_second(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, select, text
 
 from proxy.accounts.database import Database
 from proxy.accounts.database_url import database_url
-from proxy.accounts.migration import DatabaseTooNew, migrate
+from proxy.accounts.migration import DatabaseTooNew, SqliteTooOld, migrate
 from proxy.accounts.tables import accounts, metadata
 from proxy.accounts.usage_repository import UsageRepository
 from proxy.errors import DatabaseAway
@@ -80,6 +81,29 @@ async def test_transactions_that_begin_at_once_open_it_once(new_database: str) -
         assert spent == [Decimal(0)] * 8
     finally:
         await database.close()
+
+
+async def test_what_was_spent_before_it_was_kept_up_is_taken_over(new_database: str) -> None:
+    """As the first version left it: usage, and nothing that sums it up."""
+    database = Database(database_url(new_database))
+    costs = ["9000000.999999999999", "9000000.999999999999", "0.1", "-0.25"]
+    try:
+        await UsageRepository(database).insert([record(cost=Decimal(cost)) for cost in costs])
+        async with database.begin() as connection:
+            await connection.execute(text("DROP TABLE spent"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        await database.close()
+        assert await UsageRepository(database).spent("alice") == sum(map(Decimal, costs))
+        await UsageRepository(database).insert([record(cost=Decimal(1))])
+        assert await UsageRepository(database).spent("alice") == sum(map(Decimal, costs)) + 1
+    finally:
+        await database.close()
+
+
+def test_a_sqlite_that_is_too_old_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(SqliteTooOld, match=r"3\.35 or later"):
+        migrate(database_url(f"sqlite:///{tmp_path / 'forii.db'}"))
 
 
 async def test_tables_of_a_later_version_are_left_alone(opened: Database, database: str) -> None:

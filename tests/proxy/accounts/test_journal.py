@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -73,6 +75,47 @@ def test_a_request_that_ran_comes_back_from_its_last_checkpoint_and_one_that_end
     journal.write([record(6)], running(runs), [], kept=True)
     leave(journal)
     assert taken(tmp_path) == [record(6), runs]
+
+
+def test_what_it_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    """The folder of the state too, which the journal may be the first to need."""
+    root = tmp_path / "state" / "journal"
+    assert abandoned(root) == []
+    Journal(root).write([record(1)], [], [], kept=True)
+    (own,) = root.iterdir()
+    (segment,) = own.iterdir()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (root.parent, root, own, segment)]
+    assert modes == [0o700, 0o700, 0o700, 0o600]
+
+
+def test_nobody_waits_for_the_disk_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync takes as long as the disk likes; what is written meanwhile is synced by the next one."""
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def sync(file: int) -> None:
+        # Journals that other tests left may be at it, too.
+        if any(os.path.samestat(os.fstat(file), path.stat()) for path in tmp_path.rglob("*.jsonl")):
+            begun.release()
+            assert over.wait(30)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(journal_module, "_SYNC_SECONDS", 0.0)
+    journal = Journal(tmp_path)
+    try:
+        journal.write([record(1)], [], [], kept=True)
+        assert begun.acquire(timeout=30)
+        journal.write([record(2)], [], [], kept=True)
+        assert not begun.acquire(timeout=0.05), "one at a time"
+    finally:
+        over.set()
+    assert journal._syncing is not None
+    journal._syncing.result(30)
+    journal.write([], [], [], kept=True)
+    assert begun.acquire(timeout=30), "without anything new to write, too"
+    journal._syncing.result(30)
+    journal.write([], [], [], kept=True)
+    assert not begun.acquire(timeout=0.05), "there is nothing to sync"
+    journal.close(empty=True)
 
 
 def test_nobody_takes_what_a_living_process_has(tmp_path: Path) -> None:

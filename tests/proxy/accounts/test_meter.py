@@ -10,6 +10,7 @@ import pytest
 from build_engines.recipe import PriceSection
 from proxy.accounts.caller import ANYBODY
 from proxy.accounts.meter import Meter
+from proxy.accounts.usage_record import LONGEST_USER
 from proxy.metrics import Metrics, RequestMetrics
 from proxy.openai.chunk import Usage
 
@@ -44,15 +45,18 @@ def test_it_is_what_was_received_at_the_prices_of_its_model() -> None:
 def test_attempts_that_were_thrown_away_are_apart_and_cost_nothing() -> None:
     metrics, meter = begun()
     timer = metrics.sample()
+    other = metrics.sample()
+    other.tokens(1)
     timer.tokens(4)
-    metrics.retried(4)
-    timer.tokens(3)
-    metrics.retried(3)
+    timer.throw_away()
+    timer.tokens(2)
+    timer.tokens(1)
+    timer.throw_away()
     timer.tokens(2)
     record = meter.record(200)
-    assert (record.prompt_tokens, record.completion_tokens) == (7, 2)
+    assert (record.prompt_tokens, record.completion_tokens) == (7, 3)
     assert (record.retried_prompt_tokens, record.retried_completion_tokens) == (14, 7)
-    assert record.cost == (7 * PRICES.prompt + 2 * PRICES.completion) / 1000
+    assert record.cost == (7 * PRICES.prompt + 3 * PRICES.completion) / 1000
 
 
 @pytest.mark.parametrize(("status", "prompt"), [(499, 7), (502, 0), (503, 0), (504, 0), (200, 7)])
@@ -96,3 +100,9 @@ def test_words_that_no_database_takes_are_made_fit() -> None:
     _, meter = begun("a\0b\ud800c", {"k\0": "\udfff"})
     record = meter.record(200)
     assert (record.user, record.metadata) == ("a\ufffdb?c", {"k\ufffd": "?"})
+
+
+def test_of_a_user_it_keeps_no_more_than_the_database_does() -> None:
+    """Every checkpoint writes it again, and a body may have ten million characters of it."""
+    _, meter = begun("ü" * 1_000_000)
+    assert meter.checkpoint().user == "ü" * LONGEST_USER

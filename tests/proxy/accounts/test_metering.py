@@ -90,6 +90,22 @@ async def test_what_runs_is_on_disk_after_a_while_and_never_more_than_came(tmp_p
         assert [one.status for one in on_disk(tmp_path)] == [500]
 
 
+async def test_checkpoints_do_not_wait_for_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that takes its time keeps nothing off the disk."""
+    asked = asyncio.Event()
+
+    async def settle(_: Limiter) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Limiter, "settle", settle)
+    async with running(FakeStore(), tmp_path) as made:
+        await asyncio.wait_for(asked.wait(), 10)
+        _, meter = request(Metrics(), 3)
+        made.begin(meter)
+        await soon(lambda: [one.completion_tokens for one in on_disk(tmp_path)] == [3])
+
+
 async def test_a_disk_that_hangs_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs, writes = threading.Event(), Journal.write
 

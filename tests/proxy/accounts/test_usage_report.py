@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,6 +14,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.accounts.database import Database
 from proxy.accounts.usage_query import UsageQuery, read_cursor
@@ -127,3 +130,26 @@ async def test_a_metadata_key_is_found_as_it_is_and_not_otherwise(key: str, open
     for group, label in ((f"metadata.{key}", "here"), (f"metadata.{key}x", "there"), (f"metadata.x{key}", None)):
         rows, _ = await report.page(UsageQuery("alice", day, day, group))
         assert [row.label for row in rows] == [label]
+
+
+async def test_reports_leave_connections_to_others(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are asked for at once."""
+    begin, reading, most = Database.begin, 0, 0
+
+    @asynccontextmanager
+    async def counted(self: Database) -> AsyncIterator[AsyncConnection]:
+        nonlocal reading, most
+        async with begin(self) as connection:
+            reading += 1
+            most = max(most, reading)
+            try:
+                yield connection
+            finally:
+                reading -= 1
+
+    await UsageRepository(opened).insert([record()])
+    monkeypatch.setattr(Database, "begin", counted)
+    report, query = UsageReport(opened), UsageQuery(None, NOON.date(), NOON.date())
+    pages = await asyncio.gather(*(report.page(query) for _ in range(12)))
+    assert [len(rows) for rows, _ in pages] == [1] * 12
+    assert most == 2

@@ -4,14 +4,16 @@ import asyncio
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from proxy.accounts.database import Database
 from proxy.accounts.database_url import database_url
-from proxy.accounts.tables import usage
-from proxy.accounts.usage_repository import LONGEST_USER, UsageRepository
+from proxy.accounts.tables import spent, usage
+from proxy.accounts.usage_record import LONGEST_USER
+from proxy.accounts.usage_repository import UsageRepository
 from tests.proxy.accounts.records import NOON, record
 
 
@@ -72,6 +74,17 @@ async def test_what_was_spent_is_exact(costs: list[str], opened: Database) -> No
     assert await repository.spent("alice") == sum(map(Decimal, costs))
 
 
+async def test_what_was_spent_is_read_without_the_usage_itself(opened: Database) -> None:
+    """However much there is of it: a row for each day."""
+    repository = UsageRepository(opened)
+    for days in (0, 1, 0):
+        await repository.insert([record(time=NOON - timedelta(days=days)) for _ in range(3)])
+    async with opened.begin() as connection:
+        assert len((await connection.execute(select(spent))).all()) == 2
+        await connection.execute(usage.delete())
+    assert await repository.spent("alice") == 9 * record().cost
+
+
 async def test_several_write_at_once_and_nothing_is_lost(opened: Database, database: str) -> None:
     """As proxies and commands on one database do; of some records two have a copy."""
     others = [Database(database_url(database)) for _ in range(3)]
@@ -113,6 +126,18 @@ async def test_what_is_personal_is_forgotten_of_earlier_days(opened: Database) -
     row = await stored(opened, new.id)
     assert (row["user"], row["metadata"]) == ("zoe", {"team": "a"})
     assert await repository.spent("alice") == before
+
+
+async def test_what_is_forgotten_is_in_no_file_any_more(tmp_path: Path) -> None:
+    database = Database(database_url(f"sqlite:///{tmp_path / 'forii.db'}"))
+    await UsageRepository(database).insert(
+        [record(user=f"zoe-{number}", metadata={"k": "v"}) for number in range(99)]
+    )
+    await UsageRepository(database).blank_personal(NOON.date() + timedelta(days=1))
+    await database.close()
+    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in tmp_path.iterdir()])
+    assert files
+    assert not [content for content in files if b"zoe-" in content]
 
 
 async def test_more_than_one_transactions_worth_is_forgotten(opened: Database) -> None:
