@@ -10,7 +10,7 @@
     -> text      prompt/      detokenizer
     -> Event     formats/     what the text means: content, thought, calls
     -> Event     stops.py     stop strings in the content
-    -> Event     sample.py    thoughts ended in time; once more, if the answer broke its constraint
+    -> Event     sample.py    thoughts ended in time; once more, behind what was shown, if a constraint was broken
     -> Chunk     openai/      what the client reads
 
 A whole answer is the fold of these chunks (``openai/completion.py``): there is no second path.

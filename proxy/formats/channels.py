@@ -52,6 +52,10 @@ class ChannelParser:
         self._called = 0
         self.thinking = thinking
 
+    @property
+    def resting(self) -> bool:
+        return not self._called and self._state in (self._in_thought, self._in_text) and not self._splitter.held
+
     def feed(self, text: str) -> list[Event]:
         position = 0
         while position < len(text):

@@ -49,6 +49,12 @@ class MarkedParser:
         if not self.thinking:
             self._begin(syntax.thought.opening if syntax.thought else "")
 
+    @property
+    def resting(self) -> bool:
+        if self.thinking:
+            return not self._closing.held
+        return self._state == self._in_text and not self._called and not (self._trigger and self._trigger.held)
+
     def feed(self, text: str) -> list[Event]:
         self._read(text, self._seen)
         self._seen += len(text)

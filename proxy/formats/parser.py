@@ -36,6 +36,12 @@ class Parser(Protocol):
 
     thinking: bool
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is inside a thought, or in text before any call, and nothing that it was fed may yet become a
+        marker."""
+        ...
+
     def feed(self, text: str) -> list[Event]:
         """What the text adds."""
         ...

@@ -115,8 +115,8 @@ def calls(*, least: int = 1, most: int = 16, buffered: bool = False, retries: in
     return constraint(AnswerBounds(QWEN.syntax, tools=tools, least=least, most=most), buffered, retries)
 
 
-def number(*, retries: int = 2) -> Constraint:
-    return constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), False, retries)
+def number(*, buffered: bool = False, retries: int = 2) -> Constraint:
+    return constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), buffered, retries)
 
 
 def constraint(bounds: AnswerBounds, buffered: bool, retries: int) -> Constraint:
@@ -126,7 +126,9 @@ def constraint(bounds: AnswerBounds, buffered: bool, retries: int) -> Constraint
     async def judged(said: Said) -> str | None:
         return violation(found.judge, said)
 
-    return Constraint(lambda thinking: Guide("ebnf_grammar", found.ebnf(thinking)), judged, buffered, retries)
+    return Constraint(
+        lambda thinking: Guide("ebnf_grammar", found.ebnf(thinking)), judged, buffered, found.free_text, retries
+    )
 
 
 def turns(*texts: str, size: int = 1, finish: FinishReason = "stop") -> Script:
@@ -184,7 +186,7 @@ async def test_what_breaks_a_constraint_is_told(text: str, says: str, play: Play
         await run.go()
     assert says in caught.value.message
     assert len(run.engine.asked) == 3
-    assert run.shown == []
+    assert not [event for events in run.shown for event in events if not isinstance(event, Reasoning)]
 
 
 async def test_what_was_shown_is_not_made_again(play: Play) -> None:
@@ -292,13 +294,87 @@ async def test_what_ends_a_thought_has_its_place_in_the_context(play: Play) -> N
     assert len(run.engine.asked) == 1
 
 
-async def test_an_answer_behind_a_budget_is_made_again_from_the_thought_on(play: Play) -> None:
-    run = play(turns("I wonder", "x", "I know it", "7"), number(), budget(3), thinking=True)
-    run.constraint = constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), True, 1)
-    assert await run.go() == [Reasoning("I k"), Content("7"), Done("stop")]
-    seeds = [asked.seed for asked in run.engine.asked]
-    assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
-    assert run.sample.choice.tokens == 4
+async def test_an_answer_behind_a_budget_is_made_again_behind_the_thought(play: Play) -> None:
+    run = play(turns("I wonder", "x", "7"), number(buffered=True), budget(3), thinking=True)
+    assert await run.go() == [Reasoning("I w"), Content("7"), Done("stop")]
+    first, second, third = run.engine.asked
+    assert first.seed == second.seed != third.seed
+    assert (third.prompt, third.max_tokens, third.guide) == (second.prompt, second.max_tokens, second.guide)
+    assert (run.sample.choice.tokens, run.sample.choice.thought_tokens) == (4, 3)
+
+
+async def test_text_before_a_call_is_shown_and_stays_when_the_call_is_made_again(play: Play) -> None:
+    run = play(turns(f"Look:\n{WRONG}", CALL[: -len("</tool_call>")], size=4), calls(least=0, buffered=True))
+    assert await run.go() == [Content("Look:"), *CALLED]
+    assert run.shown[:5] == [[Content(letter)] for letter in "Look:"]
+    first, second = run.engine.asked
+    assert tuple(second.prompt) == (*PROMPT, *b"Look:")
+    assert second.max_tokens == first.max_tokens - len("Look:")
+    assert run.constraint is not None
+    assert second.guide == run.constraint.guide("never")
+    assert second.seed != first.seed
+    # Of the client's own prompt.
+    assert run.sample.choice.cached_blocks == 2
+
+
+async def test_a_thought_is_shown_and_stays_when_the_answer_is_made_again(play: Play) -> None:
+    for limit in (None, budget(20)):
+        run = play(turns(f"Hm.{ENDING}x", f"So.{ENDING}7"), number(buffered=True), limit, thinking=True)
+        assert await run.go() == [Reasoning("Hm.So."), Content("7"), Done("stop")]
+        assert run.shown[:3] == [[Reasoning(letter)] for letter in "Hm."]
+        assert tuple(run.engine.asked[1].prompt) == (*PROMPT, *b"Hm.")
+        assert run.constraint is not None
+        assert run.engine.asked[1].guide == run.constraint.guide("inside")
+        assert run.sample.choice.tokens == len(f"Hm.So.{ENDING}7")
+
+
+async def test_text_behind_a_budget_stays_too(play: Play) -> None:
+    run = play(turns("I wonder", f"Look: {WRONG}", CALL), calls(least=0, buffered=True), budget(3), thinking=True)
+    assert await run.go() == [Reasoning("I w"), Content("Look:"), *CALLED]
+    first, _, third = run.engine.asked
+    assert tuple(third.prompt) == (*PROMPT, *b"I w", *ENDING.encode(), *b"Look:")
+    assert third.max_tokens == first.max_tokens - len("I wLook:")
+
+
+@pytest.mark.parametrize(("bound", "text"), [("text", "12"), ("calls", CALL)])
+async def test_what_is_bound_is_held_back(bound: str, text: str, play: Play) -> None:
+    run = play(turns(text), number(buffered=True) if bound == "text" else calls(buffered=True))
+    await run.go()
+    assert len(run.shown) == 1
+
+
+@given(
+    text=st.text("ab \n<tool_cal>é👍", max_size=12).filter(lambda text: "<tool_call>" not in text),
+    thought=st.none() | st.text("ab \n</think>é", max_size=8).filter(lambda text: "</think>" not in text),
+    stop=st.sampled_from(["", "zz", "b<"]),
+    size=st.integers(1, 40),
+)
+@settings(deadline=None)
+async def test_another_attempt_goes_on_behind_what_was_shown(
+    text: str, thought: str | None, stop: str, size: int, play: Play
+) -> None:
+    whole = ("" if thought is None else thought + ENDING) + text
+    if stop and stop in text:
+        return
+    found = []
+    for broken in (False, True):
+        left = len(PROMPT)
+
+        def script(generation: Generation, broken: bool = broken, left: int = left) -> Iterable[Tokens]:
+            kept = bytes(generation.prompt[left:])
+            assert whole.encode().startswith(kept)
+            wrong = broken and generation.seed == 5
+            data = whole.encode()[len(kept) :] + (WRONG if wrong else CALL).encode()
+            for start in range(0, len(data), size):
+                piece = tuple(data[start : start + size])
+                yield Tokens(piece, (-0.5,) * len(piece))
+            yield Tokens((), (), "stop")
+
+        options = {"thinking": thought is not None, "stop": [stop] * bool(stop), "log_probs": True}
+        run = play(script, calls(least=0, buffered=True), **options)
+        found.append((await run.go(), run.sample.choice.tokens, run.sample.choice.thought_tokens))
+        assert len(run.engine.asked) == 1 + broken
+    assert found[0] == found[1]
 
 
 async def test_a_model_that_thinks_again_is_told_again(play: Play) -> None:
