@@ -152,7 +152,9 @@ def _begin(
     if isinstance(request, TextRequest):
         start = len(fitted.opening.content or "") if fitted.opening else 0
         return Choice(tokenizer, stops, PlainParser(), log_probs=request.log_probs, start=start)
-    parser = model.format.parser(Start(thinking == "inside", _allowed(request)))
+    use = request.tool_use
+    must_call = use is not None and use.least > 0
+    parser = model.format.parser(Start(thinking == "inside", _allowed(request), must_call))
     return Choice(tokenizer, stops, parser, log_probs=request.log_probs, bytes_of=model.bytes_of)
 
 

@@ -36,9 +36,11 @@ _LONGEST_HEADER = 256  # characters
 
 
 class ChannelParser:
-    """One sample. thinking: whether it begins inside a thought. tools: those that it may call."""
+    """One sample. thinking: whether it begins inside a thought. tools: those that it may call. must_call: whether
+    the beginning of a call is no text."""
 
-    def __init__(self, *, thinking: bool, tools: Sequence[Tool]) -> None:
+    def __init__(self, *, thinking: bool, tools: Sequence[Tool], must_call: bool) -> None:
+        self._must_call = must_call
         self._tools = frozenset(tool.name for tool in tools)
         self._splitter = Splitter(_BODY_ENDS if thinking else _HEADER_ENDS)
         self._state: Callable[[str, int], int] = self._in_thought if thinking else self._in_header
@@ -83,7 +85,7 @@ class ChannelParser:
     def _end_header(self, held: str, reason: FinishReason) -> bool:
         """The answer ends in a header. Returns whether that cuts a call."""
         header = "".join([*self._header, held])
-        if _RECIPIENT.search(header):
+        if self._must_call or _RECIPIENT.search(header):
             return True
         if reason == "stop" or _CHANNEL not in header:
             self._open_bare(header, self._seen)

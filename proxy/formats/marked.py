@@ -25,11 +25,12 @@ from .splitter import Splitter, markers
 
 class MarkedParser:
     """One sample. thinking: whether it begins inside a thought. tools: those that it may call; calls are text
-    where there are none."""
+    where there are none. must_call: whether the beginning of a call is no text."""
 
-    def __init__(self, syntax: Syntax, *, thinking: bool, tools: Sequence[Tool]) -> None:
+    def __init__(self, syntax: Syntax, *, thinking: bool, tools: Sequence[Tool], must_call: bool) -> None:
         self._calls = syntax.calls if tools else None
         self._opening = ""
+        self._must_call = must_call
         self._tools = {tool.name: tool for tool in tools}
         self._closing = Splitter(markers(*((syntax.thought.closing,) if syntax.thought else ())))
         anywhere = self._calls is not None and self._calls.anywhere
@@ -71,7 +72,7 @@ class MarkedParser:
             self._text.drop()
         elif self._state == self._in_nothing:
             cut = True
-        elif self._state != self._after_thought:
+        elif self._state != self._after_thought and not self._must_call:
             held = "".join(self._held) + (self._trigger.finish() if self._trigger else "")
             self._events += self._text.feed(held, self._seen - len(held))
         self._events += self._text.finish()

@@ -186,10 +186,11 @@ def read(
     *,
     tools: Sequence[Tool] = TOOLS,
     thinking: bool = False,
+    must_call: bool = False,
     finish: FinishReason = "stop",
 ) -> list[Event]:
     """The events, neighbours of one kind joined. Checks that content is written where it says it is."""
-    parser = find_format(sample.format, sample.reasoning).parser(Start(thinking, tools))
+    parser = find_format(sample.format, sample.reasoning).parser(Start(thinking, tools, must_call))
     events: list[Event] = []
     fed = ""
     for piece in pieces:
