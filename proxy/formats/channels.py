@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from ..events import Done, Event, ToolArguments, ToolStart
 from ..generation import FinishReason
@@ -76,11 +75,7 @@ class ChannelParser:
             cut = self._end_header(held, reason)
         elif self._state == self._in_text:
             self._events += self._text.feed(held, self._seen - len(held))
-        self._events += self._text.finish()
-        called: Literal["tool_calls", "stop"] = "tool_calls" if self._called else "stop"
-        done = Done("length" if cut or reason == "length" else called)
-        events, self._events = self._events, []
-        return [*events, done]
+        return [*self._events, *self._text.finish(), Done.after(reason, calls=self._called, cut=cut)]
 
     def _end_header(self, held: str, reason: FinishReason) -> bool:
         """The answer ends in a header. Returns whether that cuts a call."""

@@ -11,7 +11,6 @@ trigger on. One that cannot be read later ends what is shown, and the sample wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from ..events import Content, Done, Event
 from ..generation import FinishReason
@@ -75,11 +74,7 @@ class MarkedParser:
         elif self._state != self._after_thought and not self._must_call:
             held = "".join(self._held) + (self._trigger.finish() if self._trigger else "")
             self._events += self._text.feed(held, self._seen - len(held))
-        self._events += self._text.finish()
-        called: Literal["tool_calls", "stop"] = "tool_calls" if self._called else "stop"
-        done = Done("length" if cut or reason == "length" else called)
-        events, self._events = self._events, []
-        return [*events, done]
+        return [*self._events, *self._text.finish(), Done.after(reason, calls=self._called, cut=cut)]
 
     def _read(self, text: str, base: int) -> None:
         outer, self._base = self._base, base

@@ -27,6 +27,7 @@ from proxy.stops import StopStrings
 from proxy.syntax import Thinking
 from proxy.thought_budget import ThoughtBudget
 from proxy.tools import Tool
+from tests.proxy.formats.samples import joined
 
 QWEN = find_format("hermes", "think")
 TOOLS = (
@@ -90,21 +91,6 @@ class Run:
             log_probs=self.log_probs,
             guide=self.constraint.guide(thinking) if self.constraint else None,
         )
-
-
-def joined(events: Sequence[Event]) -> list[Event]:
-    whole: list[Event] = []
-    for event in events:
-        last = whole[-1] if whole else None
-        if isinstance(event, Content) and isinstance(last, Content):
-            whole[-1] = Content(last.text + event.text, last.log_probs + event.log_probs)
-        elif isinstance(event, Reasoning) and isinstance(last, Reasoning):
-            whole[-1] = Reasoning(last.text + event.text)
-        elif isinstance(event, ToolArguments) and isinstance(last, ToolArguments):
-            whole[-1] = ToolArguments(event.index, last.text + event.text)
-        else:
-            whole.append(event)
-    return whole
 
 
 def calls(*, least: int = 1, most: int = 16, buffered: bool = False, retries: int = 2) -> Constraint:
