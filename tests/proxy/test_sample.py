@@ -3,6 +3,7 @@ shown, and what becomes of an answer that breaks its constraint."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,8 @@ from proxy.stops import StopStrings
 from proxy.syntax import Thinking
 from proxy.thought_budget import ThoughtBudget
 from proxy.tools import Tool
-from tests.proxy.formats.samples import joined
+from tests.proxy.formats import samples
+from tests.proxy.formats.samples import SAMPLES, joined
 
 QWEN = find_format("hermes", "think")
 TOOLS = (
@@ -56,6 +58,7 @@ class Run:
     log_probs: bool = False
     seed: int = 5
     format: Format = QWEN
+    tools: Sequence[Tool] = TOOLS
     shown: list[list[Event]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class Run:
         return joined([event for events in self.shown for event in events])
 
     def _begin(self) -> Choice:
-        parser = self.format.parser(Start(self.thinking, TOOLS))
+        parser = self.format.parser(Start(self.thinking, self.tools))
         return Choice(self.tokenizer, StopStrings(self.stop), parser, log_probs=self.log_probs)
 
     def _generation(self) -> Generation:
@@ -320,6 +323,37 @@ async def test_text_behind_a_budget_stays_too(play: Play) -> None:
     first, _, third = run.engine.asked
     assert tuple(third.prompt) == (*PROMPT, *b"I w", *ENDING.encode(), *b"Look:")
     assert third.max_tokens == first.max_tokens - len("I wLook:")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=samples.name_of)
+@pytest.mark.parametrize("begun", ["", "Look up"])
+async def test_in_every_family_a_call_is_made_again_behind_what_was_shown(
+    begun: str, sample: samples.Sample, play: Play
+) -> None:
+    """Its parser knows where it can be left: the thought and the text are there once, whatever the family."""
+    format = find_format(sample.format, sample.reasoning)
+    text = f"{sample.before_text}{begun}{sample.gap}" if begun and sample.format != "llama3" else ""
+    whole = f"{sample.think.replace('THOUGHT', 'Hm. So')}{text}"
+    wrong = sample.one.replace("1", '"1"')
+
+    def script(generation: Generation) -> Iterable[Tokens]:
+        kept = bytes(generation.prompt[len(PROMPT) :])
+        assert whole.encode().startswith(kept)
+        data = whole.encode()[len(kept) :] + (wrong if generation.seed == 5 else sample.one).encode()
+        return [*(Tokens((byte,)) for byte in data), Tokens((), (), "stop")]
+
+    tools = tuple(ToolBounds(tool.name, json.dumps(tool.parameters).encode()) for tool in samples.TOOLS[:1])
+    bound = constraint(AnswerBounds(format.syntax, tools=tools, most=1), True, 1)
+    run = play(script, bound, format=format, tools=samples.TOOLS)
+    thought: list[Event] = [Reasoning("Hm. So")] if sample.think else []
+    assert await run.go() == [
+        *thought,
+        *([Content("Look up")] if text else []),
+        *samples.calls(samples.F),
+        CALLED[-1],
+    ]
+    _, again = run.engine.asked
+    assert bool(thought or text) == (len(again.prompt) > len(PROMPT))
 
 
 @pytest.mark.parametrize(("bound", "text"), [("text", "12"), ("calls", CALL)])
