@@ -122,8 +122,9 @@ class Sample:
         generation = again(self._generation, number)
         if not self.choice.tokens:
             return generation
-        room = len(generation.prompt) + generation.max_tokens
-        behind = self._shown.before(generation, self._budget.context if self._budget else room)
+        # Without a budget nothing is there that the model did not write.
+        context = self._budget.context if self._budget else len(generation.prompt) + generation.max_tokens
+        behind = self._shown.before(generation, context)
         return replace(behind, guide=constraint.guide("inside" if self.choice.thinking else "never"))
 
     def _attempt(self, generation: Generation) -> AsyncGenerator[list[Event], None]:
