@@ -44,12 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 1 for a model that cannot be built or served."""
     options = _options(arguments)
     try:
-        folder = find_build(options.model, options.cache, Silent())
+        folder = find_build(options.model, options.cache, Silent(), _tell)
         link_served(Build(folder, load_manifest(folder)), options.cache)
         return serve(folder, options)
     except (BuildError, TritonError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -154,7 +155,7 @@ def load_model(
     with told():
         settings = settings_with(port=port, cache=cache)
         with BuildProgress(Console(stderr=True)) as progress:
-            build = find_build(model, settings.cache, progress)
+            build = find_build(model, settings.cache, progress, partial(typer.echo, err=True))
         typer.echo(f"{ask(settings.cache, settings.port, {'load': str(build.absolute())})} is served")
 
 

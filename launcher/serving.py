@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -59,7 +60,8 @@ def serve(settings: Settings, console: Console) -> None:
     with _listen(settings.host, settings.port) as listening:
         with BuildProgress(console) as progress:
             names = [str(folder) for folder in settings.models] or settings.model
-            builds = tuple(find_build(name, settings.cache, progress) for name in names)
+            tell = partial(console.print, style="dim", markup=False, highlight=False, soft_wrap=True)
+            builds = tuple(find_build(name, settings.cache, progress, tell) for name in names)
         with _triton(settings, builds, console) as triton:
             served = settings.model_copy(update={"triton": triton.grpc_address, "models": builds})
             configure(settings.log_level, settings.secrets)

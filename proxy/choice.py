@@ -58,6 +58,13 @@ class Choice:
         """Whether it is inside a thought."""
         return self._parser.thinking
 
+    @property
+    def resting(self) -> bool:
+        """Whether it can be left here and gone on with by somebody who knows nothing but its tokens: inside a
+        thought, or in text before any call, between two characters and outside of anything that may yet become a
+        marker."""
+        return self._parser.resting and self._detokenizer.whole
+
     def feed(self, tokens: Tokens) -> list[Event]:
         """The events of an engine's response. Raises EngineFailed for an id outside the vocabulary."""
         if tokens.cached_blocks:

@@ -13,10 +13,12 @@ from .syntax import Thinking
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """guide: what the engine enforces, by where the prompt leaves the sample. violation: what is wrong with what
-    a finished sample said; None if nothing is. buffered: whether the guide lets wrong answers through, so that one
-    is shown only once it has passed. retries: how often an answer that has not passed is generated again."""
+    a finished sample said; None if nothing is. buffered: whether the guide lets wrong answers through, so that
+    what is bound is shown only once it has passed. free_text: whether calls alone are bound. retries: how often an
+    answer that has not passed is generated again."""
 
     guide: Callable[[Thinking], Guide]
     violation: Callable[[Said], Awaitable[str | None]]
     buffered: bool
+    free_text: bool
     retries: int

@@ -66,5 +66,12 @@ class Done:
 
     finish: Finish
 
+    @classmethod
+    def after(cls, reason: Literal["stop", "length"], *, calls: int, cut: bool) -> Done:
+        """reason: why the engine ended. calls: how many there are. cut: whether the text ends where it cannot."""
+        if cut or reason == "length":
+            return cls("length")
+        return cls("tool_calls" if calls else "stop")
+
 
 Event = Content | Reasoning | ToolStart | ToolArguments | Done

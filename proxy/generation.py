@@ -72,3 +72,17 @@ class Tokens:
     finish: FinishReason | None = None
     cached_blocks: int = 0
     top_log_probs: Sequence[TopLogProbs] = ()
+
+    def part(self, start: int, end: int) -> Tokens:
+        """Those at these places; the finish goes with the last."""
+        return Tokens(
+            self.ids[start:end],
+            self.log_probs[start:end],
+            self.finish if end == len(self.ids) else None,
+            self.cached_blocks,
+            self.top_log_probs[start:end],
+        )
+
+    def singly(self) -> Sequence[Tokens]:
+        """The same, an id at a time."""
+        return [self.part(place, place + 1) for place in range(len(self.ids))] or [self]

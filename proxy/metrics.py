@@ -162,6 +162,7 @@ class SampleTimer:
         self._request = request
         self._last: float | None = None
         self._attempt = 0
+        self._kept = 0
 
     def tokens(self, count: int) -> None:
         """Ids came; an empty response tells nothing."""
@@ -169,7 +170,8 @@ class SampleTimer:
             self._attempt += count
             self._last = self._request.observe(count, self._last)
 
-    def throw_away(self) -> None:
-        """The attempt, all that came for it: also what its answer did not use."""
-        self._request.retried(self._attempt)
-        self._attempt = 0
+    def throw_away(self, kept: int) -> None:
+        """The attempt, all that came for it: also what its answer did not use. kept: how many ids of this and
+        earlier attempts stay."""
+        self._request.retried(self._kept + self._attempt - kept)
+        self._attempt, self._kept = 0, kept

@@ -10,7 +10,7 @@
     -> text      prompt/      detokenizer
     -> Event     formats/     what the text means: content, thought, calls
     -> Event     stops.py     stop strings in the content
-    -> Event     sample.py    thoughts ended in time; once more, if the answer broke its constraint
+    -> Event     sample.py    thoughts ended in time; once more, behind what was shown, if a constraint was broken
     -> Chunk     openai/      what the client reads
 
 A whole answer is the fold of these chunks (``openai/completion.py``): there is no second path.
@@ -152,7 +152,9 @@ def _begin(
     if isinstance(request, TextRequest):
         start = len(fitted.opening.content or "") if fitted.opening else 0
         return Choice(tokenizer, stops, PlainParser(), log_probs=request.log_probs, start=start)
-    parser = model.format.parser(Start(thinking == "inside", _allowed(request)))
+    use = request.tool_use
+    must_call = use is not None and use.least > 0
+    parser = model.format.parser(Start(thinking == "inside", _allowed(request), must_call))
     return Choice(tokenizer, stops, parser, log_probs=request.log_probs, bytes_of=model.bytes_of)
 
 

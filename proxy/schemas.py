@@ -98,6 +98,7 @@ class Schemas:
             guide=partial(_guide, found),
             violation=partial(self._violation, found),
             buffered=found.checked,
+            free_text=found.free_text,
             retries=self._settings.max_retries,
         )
 

@@ -78,7 +78,7 @@ class LimitedThought:
             end = count if self._over else min(count, start + self._step())
             was_thinking = self._choice.thinking
             self._ids += tokens.ids[start:end]
-            yield _slice(tokens, start, end)
+            yield tokens.part(start, end)
             self._over = self._over or (was_thinking and not self._choice.thinking)
             start = end
         if not count:
@@ -88,13 +88,3 @@ class LimitedThought:
         """Ids that may be read at once: while it does not think, the next one may begin to."""
         left = self._budget.tokens - self._choice.thought_tokens
         return max(1, left) if self._choice.thinking else 1
-
-
-def _slice(tokens: Tokens, start: int, end: int) -> Tokens:
-    return Tokens(
-        tokens.ids[start:end],
-        tokens.log_probs[start:end],
-        tokens.finish if end == len(tokens.ids) else None,
-        tokens.cached_blocks,
-        tokens.top_log_probs[start:end],
-    )

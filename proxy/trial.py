@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .choice import Choice
 from .constraint import Constraint
-from .events import Content, Done, Event, ToolArguments, ToolStart
+from .events import Content, Done, Event, Reasoning, ToolArguments, ToolStart
 from .grammar.said import Said
+from .shown import Shown
 
 
 class Violated(Exception):
@@ -13,16 +14,18 @@ class Violated(Exception):
 
 
 class Trial:
-    """choice: what the events come from. shown: whether any were given out."""
+    """choice: what the events come from. shown: where what was given out unjudged is kept, if the constraint wants
+    answers buffered. final: whether something was given out that cannot be kept."""
 
-    def __init__(self, constraint: Constraint, choice: Choice) -> None:
+    def __init__(self, constraint: Constraint, choice: Choice, shown: Shown) -> None:
         self._constraint = constraint
         self._choice = choice
         self._texts: list[str] = []
         self._names: list[str] = []
         self._arguments: list[list[str]] = []
+        self._shown = shown
         self._held: list[Event] = []
-        self.shown = False
+        self.final = False
 
     async def hear(self, events: list[Event]) -> list[Event]:
         """What can be shown now. Raises Violated."""
@@ -32,9 +35,21 @@ class Trial:
         if isinstance(last, Done):
             events = [*self._held, *events[:-1], await self._judged(last)]
         elif self._constraint.buffered:
-            self._held += events
+            return self._unbound(events)
+        self.final = True
+        return events
+
+    def _unbound(self, events: list[Event]) -> list[Event]:
+        """What of a buffered answer nothing binds: its thought, and its text where only calls are bound. It is
+        given out as far as another attempt can go on behind it."""
+        self._held += events
+        unbound = Content | Reasoning if self._constraint.free_text else Reasoning
+        if not all(isinstance(event, unbound) for event in events):
+            self._shown.ended = True
+        if self._shown.ended or not self._choice.resting:
             return []
-        self.shown = True
+        self._shown.keep()
+        events, self._held = self._held, []
         return events
 
     def _note(self, event: Event) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from ..events import Done, Event, ToolArguments, ToolStart
 from ..generation import FinishReason
@@ -36,9 +35,11 @@ _LONGEST_HEADER = 256  # characters
 
 
 class ChannelParser:
-    """One sample. thinking: whether it begins inside a thought. tools: those that it may call."""
+    """One sample. thinking: whether it begins inside a thought. tools: those that it may call. must_call: whether
+    the beginning of a call is no text."""
 
-    def __init__(self, *, thinking: bool, tools: Sequence[Tool]) -> None:
+    def __init__(self, *, thinking: bool, tools: Sequence[Tool], must_call: bool) -> None:
+        self._must_call = must_call
         self._tools = frozenset(tool.name for tool in tools)
         self._splitter = Splitter(_BODY_ENDS if thinking else _HEADER_ENDS)
         self._state: Callable[[str, int], int] = self._in_thought if thinking else self._in_header
@@ -51,6 +52,10 @@ class ChannelParser:
         self._seen = 0
         self._called = 0
         self.thinking = thinking
+
+    @property
+    def resting(self) -> bool:
+        return not self._called and self._state in (self._in_thought, self._in_text) and not self._splitter.held
 
     def feed(self, text: str) -> list[Event]:
         position = 0
@@ -70,16 +75,12 @@ class ChannelParser:
             cut = self._end_header(held, reason)
         elif self._state == self._in_text:
             self._events += self._text.feed(held, self._seen - len(held))
-        self._events += self._text.finish()
-        called: Literal["tool_calls", "stop"] = "tool_calls" if self._called else "stop"
-        done = Done("length" if cut or reason == "length" else called)
-        events, self._events = self._events, []
-        return [*events, done]
+        return [*self._events, *self._text.finish(), Done.after(reason, calls=self._called, cut=cut)]
 
     def _end_header(self, held: str, reason: FinishReason) -> bool:
         """The answer ends in a header. Returns whether that cuts a call."""
         header = "".join([*self._header, held])
-        if _RECIPIENT.search(header):
+        if self._must_call or _RECIPIENT.search(header):
             return True
         if reason == "stop" or _CHANNEL not in header:
             self._open_bare(header, self._seen)

@@ -11,7 +11,6 @@ trigger on. One that cannot be read later ends what is shown, and the sample wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from ..events import Content, Done, Event
 from ..generation import FinishReason
@@ -25,11 +24,12 @@ from .splitter import Splitter, markers
 
 class MarkedParser:
     """One sample. thinking: whether it begins inside a thought. tools: those that it may call; calls are text
-    where there are none."""
+    where there are none. must_call: whether the beginning of a call is no text."""
 
-    def __init__(self, syntax: Syntax, *, thinking: bool, tools: Sequence[Tool]) -> None:
+    def __init__(self, syntax: Syntax, *, thinking: bool, tools: Sequence[Tool], must_call: bool) -> None:
         self._calls = syntax.calls if tools else None
         self._opening = ""
+        self._must_call = must_call
         self._tools = {tool.name: tool for tool in tools}
         self._closing = Splitter(markers(*((syntax.thought.closing,) if syntax.thought else ())))
         anywhere = self._calls is not None and self._calls.anywhere
@@ -49,6 +49,12 @@ class MarkedParser:
         if not self.thinking:
             self._begin(syntax.thought.opening if syntax.thought else "")
 
+    @property
+    def resting(self) -> bool:
+        if self.thinking:
+            return not self._closing.held
+        return self._state == self._in_text and not self._called and not (self._trigger and self._trigger.held)
+
     def feed(self, text: str) -> list[Event]:
         self._read(text, self._seen)
         self._seen += len(text)
@@ -65,14 +71,10 @@ class MarkedParser:
             self._text.drop()
         elif self._state == self._in_nothing:
             cut = True
-        elif self._state != self._after_thought:
+        elif self._state != self._after_thought and not self._must_call:
             held = "".join(self._held) + (self._trigger.finish() if self._trigger else "")
             self._events += self._text.feed(held, self._seen - len(held))
-        self._events += self._text.finish()
-        called: Literal["tool_calls", "stop"] = "tool_calls" if self._called else "stop"
-        done = Done("length" if cut or reason == "length" else called)
-        events, self._events = self._events, []
-        return [*events, done]
+        return [*self._events, *self._text.finish(), Done.after(reason, calls=self._called, cut=cut)]
 
     def _read(self, text: str, base: int) -> None:
         outer, self._base = self._base, base

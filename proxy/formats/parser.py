@@ -36,6 +36,12 @@ class Parser(Protocol):
 
     thinking: bool
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is inside a thought, or in text before any call, and nothing that it was fed may yet become a
+        marker."""
+        ...
+
     def feed(self, text: str) -> list[Event]:
         """What the text adds."""
         ...
@@ -48,10 +54,12 @@ class Parser(Protocol):
 @dataclass(frozen=True, slots=True)
 class Start:
     """Where a sample begins. thinking: inside a thought, which the prompt has opened. tools: those that it may
-    call; where there are none, nothing that it writes is a call."""
+    call; where there are none, nothing that it writes is a call. must_call: whether it is nothing but calls, so
+    that the beginning of one is no text, even if nothing follows."""
 
     thinking: bool = False
     tools: Sequence[Tool] = ()
+    must_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,9 @@ def find_format(name: str, reasoning: str = "none") -> Format:
 
 def _parsers(syntax: Syntax, family: Family) -> Callable[[Start], Parser]:
     if family.channels:
-        return lambda start: ChannelParser(thinking=start.thinking, tools=start.tools)
+        return lambda start: ChannelParser(thinking=start.thinking, tools=start.tools, must_call=start.must_call)
     if syntax.calls is None and syntax.thought is None:
         return PlainParser
-    return lambda start: MarkedParser(syntax, thinking=start.thinking, tools=start.tools)
+    return lambda start: MarkedParser(
+        syntax, thinking=start.thinking, tools=start.tools, must_call=start.must_call
+    )

@@ -15,6 +15,7 @@ class PlainParser:
     """Holds nothing back. start: of no matter here."""
 
     thinking = False
+    resting = True
 
     def __init__(self, start: object = None) -> None:
         self._seen = 0

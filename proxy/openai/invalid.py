@@ -12,6 +12,16 @@ from pydantic_core import ErrorDetails
 
 from ..errors import ForiiError, InvalidRequest, MissingParameter
 
+# In place of pydantic's words where these are Python's, or name what is inside.
+_WORDS = {
+    "model_type": "it must be a JSON object",
+    "model_attributes_type": "it must be a JSON object",
+    "dict_type": "it must be a JSON object",
+    "too_short": "it must have at least {min_length} and has {actual_length}",
+    "too_long": "it must have at most {max_length} and has {actual_length}",
+    "string_pattern_mismatch": "it must match the pattern {pattern}",
+}
+
 
 def invalid_request(error: ValidationError, data: Mapping[str, object]) -> ForiiError:
     """The first thing that is wrong with data. error: of the model that data was validated with."""
@@ -42,7 +52,7 @@ def _message(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     if error["type"] == "union_tag_invalid":
         return f"it must be one of {context['expected_tags']}"
-    message = error["msg"]
+    message = _WORDS[error["type"]].format_map(context) if error["type"] in _WORDS else error["msg"]
     message = message[0].lower() + message[1:]
     value = error["input"]
     if isinstance(value, bool | int | float):

@@ -22,6 +22,8 @@ _KEY, _VALUE, _RESULTS = "kprobe", "vprobe", ("r1probe", "r2probe")
 _IDS = ("call_forii_0123456789abcdef01234567", "call_forii_1123456789abcdef01234567")
 # All that Mistral's take.
 _SHORT_IDS = ("abcdefgh1", "abcdefgh2")
+# Where templates read a thought; gpt-oss has the second, which transformers fills from the first of late.
+_THOUGHT_NAMES = ("reasoning_content", "thinking")
 # How arguments look that were printed as a dict, escaped for HTML, or encoded twice.
 _SPOILED = (f"'{_KEY}'", "&#34;", "&quot;", f'\\"{_KEY}')
 
@@ -30,9 +32,10 @@ _SPOILED = (f"'{_KEY}'", "&#34;", "&quot;", f'\\"{_KEY}')
 class Abilities:
     """tools: it lists the tools. calls: it writes the calls of an assistant's message, and then: short_ids: only
     with ids of nine letters and digits; text_arguments: with arguments as JSON text, not as objects; null_content:
-    only where content is null; many_calls: more than one in a message; text_beside_calls, thought_beside_calls:
-    with content too, and with a thought beside that. results: it writes tool messages. system: it takes a system
-    message. repeated_user: two user messages in a row; after_result: a user message right behind a result.
+    only where content is null; many_calls: more than one in a message; text_beside_calls: with content too;
+    thought: the field in which it reads a thought before them, if any; thought_beside_text: with content too.
+    results: it writes tool messages. system: it takes a system message. repeated_user: two user messages in a
+    row; after_result: a user message right behind a result.
     """
 
     tools: bool = False
@@ -42,7 +45,8 @@ class Abilities:
     null_content: bool = False
     many_calls: bool = True
     text_beside_calls: bool = True
-    thought_beside_calls: bool = True
+    thought: str | None = None
+    thought_beside_text: bool = False
     results: bool = False
     system: bool = True
     repeated_user: bool = True
@@ -91,7 +95,9 @@ def find_abilities(render: Render) -> Abilities:
     form = next((form for form in written if see.writes(form, 2)), written[0])
     many = see.writes(form, 2)
     with_text = see.writes(form, 1, content=_TEXT)
-    thought = {"reasoning_content": _THOUGHT, "content": _TEXT if with_text else form.calls(1)[1]["content"]}
+    thoughts = (name for name in _THOUGHT_NAMES if _THOUGHT in see(form.calls(1, **{name: _THOUGHT}), _tools()))
+    thought = next(thoughts, None)
+    both = thought is not None and with_text and see.writes(form, 1, **{thought: _THOUGHT, "content": _TEXT})
     results = see(form.calls(1))
     return Abilities(
         tools=tools,
@@ -101,7 +107,8 @@ def find_abilities(render: Render) -> Abilities:
         null_content=form.null_content,
         many_calls=many,
         text_beside_calls=with_text,
-        thought_beside_calls=see.writes(form, 1, **thought),
+        thought=thought,
+        thought_beside_text=both,
         results=_RESULTS[0] in results,
         system=system,
         repeated_user=repeated,

@@ -17,7 +17,13 @@ class Detokenizer:
 
     def __init__(self, bytes_of: Sequence[bytes]) -> None:
         self._bytes_of = bytes_of
-        self._decode = _Utf8(errors="ignore").decode
+        self._decoder = _Utf8(errors="ignore")
+        self._decode = self._decoder.decode
+
+    @property
+    def whole(self) -> bool:
+        """Whether no character waits for its rest."""
+        return not self._decoder.getstate()[0]
 
     def feed(self, token: int) -> str:
         """The characters that the id completes. Raises IndexError for an id outside the vocabulary."""

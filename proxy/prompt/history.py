@@ -59,8 +59,9 @@ class History:
             return [self._calling(message, calls), *self._results(results)]
         found: list[Message] = []
         for place, call in enumerate(calls):
-            content = message["content"] if place == 0 else ""
-            found.append(self._calling({**message, "content": content}, [call]))
+            # What stands before the calls stands before the first.
+            own_part = message if place == 0 else {"role": message["role"], "content": ""}
+            found.append(self._calling(own_part, [call]))
             own = [one for one in results if one.get("tool_call_id") == call.get("id")]
             results = [one for one in results if one not in own]
             found += self._results(own)
@@ -74,8 +75,9 @@ class History:
             changed["content"] = ""
         if not changed.get("content") and can.null_content:
             changed["content"] = None
-        if not can.thought_beside_calls:
-            changed.pop("reasoning_content", None)
+        thought = changed.pop("reasoning_content", None)
+        if thought and can.thought is not None and (can.thought_beside_text or not changed["content"]):
+            changed[can.thought] = thought
         return changed
 
     def _call(self, call: Mapping[str, object]) -> Mapping[str, object]:

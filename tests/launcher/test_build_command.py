@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from build_engines.progress import Silent
 from build_engines.recipe import RecipeError
 from launcher.cli import app
 from launcher.models import find_build
 from tests.build_engines.stand_ins import install, recipe_text, search_path
 from tests.build_engines.test_steps import Record
+from tests.build_engines.tiny_gguf import byte_level, write_gguf
 
 RECIPE = str(Path(__file__).parents[2] / "build_engines/recipes/llama-3.1-8b.toml")
 
@@ -65,4 +67,19 @@ def test_it_builds_with_the_container_s_programs(tmp_path: Path, monkeypatch: py
 
 def test_a_gpu_model_is_not_built_to_be_served_here(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"'forii/qwen3' runs on a GPU host: .*docs/deploy-gpu\.md"):
-        find_build("forii/qwen3", tmp_path, Record())
+        find_build("forii/qwen3", tmp_path, Record(), pytest.fail)
+
+
+def test_who_builds_to_serve_is_told_what_was_guessed(tmp_path: Path) -> None:
+    """Now, and each time that the build is served; nothing of what the recipe says."""
+    recipe = tmp_path / "tiny.toml"
+    write_gguf(tmp_path / "tiny.gguf", byte_level())
+    recipe.write_text(
+        '[model]\nid = "test/tiny"\nreasoning = "none"\n[source]\nkind = "gguf"\nfile = "tiny.gguf"\n'
+    )
+    for _ in range(2):
+        said: list[str] = []
+        folder = find_build(str(recipe), tmp_path / "cache", Silent(), said.append)
+        (line,) = said
+        assert line.startswith("test/tiny: format: hermes (guessed as nothing in the chat template says")
+    assert find_build(str(folder), tmp_path / "cache", Silent(), pytest.fail) == folder

@@ -3,6 +3,7 @@ shown, and what becomes of an answer that breaks its constraint."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ from proxy.stops import StopStrings
 from proxy.syntax import Thinking
 from proxy.thought_budget import ThoughtBudget
 from proxy.tools import Tool
+from tests.proxy.formats import samples
+from tests.proxy.formats.samples import SAMPLES, joined
 
 QWEN = find_format("hermes", "think")
 TOOLS = (
@@ -55,6 +58,7 @@ class Run:
     log_probs: bool = False
     seed: int = 5
     format: Format = QWEN
+    tools: Sequence[Tool] = TOOLS
     shown: list[list[Event]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -72,7 +76,7 @@ class Run:
         return joined([event for events in self.shown for event in events])
 
     def _begin(self) -> Choice:
-        parser = self.format.parser(Start(self.thinking, TOOLS))
+        parser = self.format.parser(Start(self.thinking, self.tools))
         return Choice(self.tokenizer, StopStrings(self.stop), parser, log_probs=self.log_probs)
 
     def _generation(self) -> Generation:
@@ -93,21 +97,6 @@ class Run:
         )
 
 
-def joined(events: Sequence[Event]) -> list[Event]:
-    whole: list[Event] = []
-    for event in events:
-        last = whole[-1] if whole else None
-        if isinstance(event, Content) and isinstance(last, Content):
-            whole[-1] = Content(last.text + event.text, last.log_probs + event.log_probs)
-        elif isinstance(event, Reasoning) and isinstance(last, Reasoning):
-            whole[-1] = Reasoning(last.text + event.text)
-        elif isinstance(event, ToolArguments) and isinstance(last, ToolArguments):
-            whole[-1] = ToolArguments(event.index, last.text + event.text)
-        else:
-            whole.append(event)
-    return whole
-
-
 def calls(*, least: int = 1, most: int = 16, buffered: bool = False, retries: int = 2) -> Constraint:
     tools = (
         ToolBounds("add", b'{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}'),
@@ -116,8 +105,8 @@ def calls(*, least: int = 1, most: int = 16, buffered: bool = False, retries: in
     return constraint(AnswerBounds(QWEN.syntax, tools=tools, least=least, most=most), buffered, retries)
 
 
-def number(*, retries: int = 2) -> Constraint:
-    return constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), False, retries)
+def number(*, buffered: bool = False, retries: int = 2) -> Constraint:
+    return constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), buffered, retries)
 
 
 def constraint(bounds: AnswerBounds, buffered: bool, retries: int) -> Constraint:
@@ -127,7 +116,9 @@ def constraint(bounds: AnswerBounds, buffered: bool, retries: int) -> Constraint
     async def judged(said: Said) -> str | None:
         return violation(found.judge, said)
 
-    return Constraint(lambda thinking: Guide("ebnf_grammar", found.ebnf(thinking)), judged, buffered, retries)
+    return Constraint(
+        lambda thinking: Guide("ebnf_grammar", found.ebnf(thinking)), judged, buffered, found.free_text, retries
+    )
 
 
 def turns(*texts: str, size: int = 1, finish: FinishReason = "stop") -> Script:
@@ -185,7 +176,7 @@ async def test_what_breaks_a_constraint_is_told(text: str, says: str, play: Play
         await run.go()
     assert says in caught.value.message
     assert len(run.engine.asked) == 3
-    assert run.shown == []
+    assert not [event for events in run.shown for event in events if not isinstance(event, Reasoning)]
 
 
 async def test_what_was_shown_is_not_made_again(play: Play) -> None:
@@ -293,13 +284,118 @@ async def test_what_ends_a_thought_has_its_place_in_the_context(play: Play) -> N
     assert len(run.engine.asked) == 1
 
 
-async def test_an_answer_behind_a_budget_is_made_again_from_the_thought_on(play: Play) -> None:
-    run = play(turns("I wonder", "x", "I know it", "7"), number(), budget(3), thinking=True)
-    run.constraint = constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), True, 1)
-    assert await run.go() == [Reasoning("I k"), Content("7"), Done("stop")]
-    seeds = [asked.seed for asked in run.engine.asked]
-    assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
-    assert run.sample.choice.tokens == 4
+async def test_an_answer_behind_a_budget_is_made_again_behind_the_thought(play: Play) -> None:
+    run = play(turns("I wonder", "x", "7"), number(buffered=True), budget(3), thinking=True)
+    assert await run.go() == [Reasoning("I w"), Content("7"), Done("stop")]
+    first, second, third = run.engine.asked
+    assert first.seed == second.seed != third.seed
+    assert (third.prompt, third.max_tokens, third.guide) == (second.prompt, second.max_tokens, second.guide)
+    assert (run.sample.choice.tokens, run.sample.choice.thought_tokens) == (4, 3)
+
+
+async def test_text_before_a_call_is_shown_and_stays_when_the_call_is_made_again(play: Play) -> None:
+    run = play(turns(f"Look:\n{WRONG}", CALL[: -len("</tool_call>")], size=4), calls(least=0, buffered=True))
+    assert await run.go() == [Content("Look:"), *CALLED]
+    assert run.shown[:5] == [[Content(letter)] for letter in "Look:"]
+    first, second = run.engine.asked
+    assert tuple(second.prompt) == (*PROMPT, *b"Look:")
+    assert second.max_tokens == first.max_tokens - len("Look:")
+    assert run.constraint is not None
+    assert second.guide == run.constraint.guide("never")
+    assert second.seed != first.seed
+    # Of the client's own prompt.
+    assert run.sample.choice.cached_blocks == 2
+
+
+async def test_a_thought_is_shown_and_stays_when_the_answer_is_made_again(play: Play) -> None:
+    for limit in (None, budget(20)):
+        run = play(turns(f"Hm.{ENDING}x", f"So.{ENDING}7"), number(buffered=True), limit, thinking=True)
+        assert await run.go() == [Reasoning("Hm.So."), Content("7"), Done("stop")]
+        assert run.shown[:3] == [[Reasoning(letter)] for letter in "Hm."]
+        assert tuple(run.engine.asked[1].prompt) == (*PROMPT, *b"Hm.")
+        assert run.constraint is not None
+        assert run.engine.asked[1].guide == run.constraint.guide("inside")
+        assert run.sample.choice.tokens == len(f"Hm.So.{ENDING}7")
+
+
+async def test_text_behind_a_budget_stays_too(play: Play) -> None:
+    run = play(turns("I wonder", f"Look: {WRONG}", CALL), calls(least=0, buffered=True), budget(3), thinking=True)
+    assert await run.go() == [Reasoning("I w"), Content("Look:"), *CALLED]
+    first, _, third = run.engine.asked
+    assert tuple(third.prompt) == (*PROMPT, *b"I w", *ENDING.encode(), *b"Look:")
+    assert third.max_tokens == first.max_tokens - len("I wLook:")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=samples.name_of)
+@pytest.mark.parametrize("begun", ["", "Look up"])
+async def test_in_every_family_a_call_is_made_again_behind_what_was_shown(
+    begun: str, sample: samples.Sample, play: Play
+) -> None:
+    """Its parser knows where it can be left: the thought and the text are there once, whatever the family."""
+    format = find_format(sample.format, sample.reasoning)
+    text = f"{sample.before_text}{begun}{sample.gap}" if begun and sample.format != "llama3" else ""
+    whole = f"{sample.think.replace('THOUGHT', 'Hm. So')}{text}"
+    wrong = sample.one.replace("1", '"1"')
+
+    def script(generation: Generation) -> Iterable[Tokens]:
+        kept = bytes(generation.prompt[len(PROMPT) :])
+        assert whole.encode().startswith(kept)
+        data = whole.encode()[len(kept) :] + (wrong if generation.seed == 5 else sample.one).encode()
+        return [*(Tokens((byte,)) for byte in data), Tokens((), (), "stop")]
+
+    tools = tuple(ToolBounds(tool.name, json.dumps(tool.parameters).encode()) for tool in samples.TOOLS[:1])
+    bound = constraint(AnswerBounds(format.syntax, tools=tools, most=1), True, 1)
+    run = play(script, bound, format=format, tools=samples.TOOLS)
+    thought: list[Event] = [Reasoning("Hm. So")] if sample.think else []
+    assert await run.go() == [
+        *thought,
+        *([Content("Look up")] if text else []),
+        *samples.calls(samples.F),
+        CALLED[-1],
+    ]
+    _, again = run.engine.asked
+    assert bool(thought or text) == (len(again.prompt) > len(PROMPT))
+
+
+@pytest.mark.parametrize(("bound", "text"), [("text", "12"), ("calls", CALL)])
+async def test_what_is_bound_is_held_back(bound: str, text: str, play: Play) -> None:
+    run = play(turns(text), number(buffered=True) if bound == "text" else calls(buffered=True))
+    await run.go()
+    assert len(run.shown) == 1
+
+
+@given(
+    text=st.text("ab \n<tool_cal>é👍", max_size=12).filter(lambda text: "<tool_call>" not in text),
+    thought=st.none() | st.text("ab \n</think>é", max_size=8).filter(lambda text: "</think>" not in text),
+    stop=st.sampled_from(["", "zz", "b<"]),
+    size=st.integers(1, 40),
+)
+@settings(deadline=None)
+async def test_another_attempt_goes_on_behind_what_was_shown(
+    text: str, thought: str | None, stop: str, size: int, play: Play
+) -> None:
+    whole = ("" if thought is None else thought + ENDING) + text
+    if stop and stop in text:
+        return
+    found = []
+    for broken in (False, True):
+        left = len(PROMPT)
+
+        def script(generation: Generation, broken: bool = broken, left: int = left) -> Iterable[Tokens]:
+            kept = bytes(generation.prompt[left:])
+            assert whole.encode().startswith(kept)
+            wrong = broken and generation.seed == 5
+            data = whole.encode()[len(kept) :] + (WRONG if wrong else CALL).encode()
+            for start in range(0, len(data), size):
+                piece = tuple(data[start : start + size])
+                yield Tokens(piece, (-0.5,) * len(piece))
+            yield Tokens((), (), "stop")
+
+        options = {"thinking": thought is not None, "stop": [stop] * bool(stop), "log_probs": True}
+        run = play(script, calls(least=0, buffered=True), **options)
+        found.append((await run.go(), run.sample.choice.tokens, run.sample.choice.thought_tokens))
+        assert len(run.engine.asked) == 1 + broken
+    assert found[0] == found[1]
 
 
 async def test_a_model_that_thinks_again_is_told_again(play: Play) -> None:

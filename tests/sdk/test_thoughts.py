@@ -128,6 +128,26 @@ async def test_schemas_and_forced_calls_bind_what_follows(effort: str, client: A
     jsonschema_rs.validate(COLOUR, json.loads(arguments))
 
 
+async def test_what_has_to_be_checked_is_right_behind_a_thought(client: AsyncOpenAI) -> None:
+    """A grammar lets even numbers through here: such an answer is written again, behind the thought."""
+    number = {"type": "integer", "minimum": 10, "maximum": 99999, "not": {"multipleOf": 2}}
+    odd = {"type": "object", "properties": {"n": number}, "required": ["n"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "odd", "parameters": odd}}
+    response_format = {"type": "json_schema", "json_schema": {"name": "odd", "schema": odd}}
+    options: dict[str, object] = {"reasoning_effort": "minimal", "max_tokens": MINIMAL + 60, "seed": 0}
+    text, call = await asyncio.gather(
+        ask(client, response_format=response_format, **options),
+        ask(client, tools=[tool], tool_choice="required", parallel_tool_calls=False, **options),
+    )
+    assert (text.finish, call.finish) == ("stop", "tool_calls")
+    assert text.content is not None
+    for one, written in ((text, text.content), (call, call.calls[0][1])):
+        assert json.loads(written)["n"] % 2
+        assert one.thought
+        assert one.reasoning_tokens is not None
+        assert one.reasoning_tokens <= MINIMAL < one.completion_tokens
+
+
 async def test_a_thought_that_is_cut_leaves_no_answer(client: AsyncOpenAI) -> None:
     one = await ask(client, max_tokens=12)
     assert (one.content, one.finish, one.reasoning_tokens) == ("", "length", 12)

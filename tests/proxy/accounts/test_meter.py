@@ -48,15 +48,27 @@ def test_attempts_that_were_thrown_away_are_apart_and_cost_nothing() -> None:
     other = metrics.sample()
     other.tokens(1)
     timer.tokens(4)
-    timer.throw_away()
+    timer.throw_away(0)
     timer.tokens(2)
     timer.tokens(1)
-    timer.throw_away()
+    timer.throw_away(0)
     timer.tokens(2)
     record = meter.record(200)
     assert (record.prompt_tokens, record.completion_tokens) == (7, 3)
     assert (record.retried_prompt_tokens, record.retried_completion_tokens) == (14, 7)
     assert record.cost == (7 * PRICES.prompt + 3 * PRICES.completion) / 1000
+
+
+def test_what_stays_of_an_attempt_is_not_thrown_away() -> None:
+    metrics, meter = begun()
+    timer = metrics.sample()
+    timer.tokens(10)
+    timer.throw_away(4)
+    timer.tokens(8)
+    timer.throw_away(6)
+    timer.tokens(3)
+    record = meter.record(200)
+    assert (record.completion_tokens, record.retried_completion_tokens) == (6 + 3, 6 + 6)
 
 
 @pytest.mark.parametrize(("status", "prompt"), [(499, 7), (502, 0), (503, 0), (504, 0), (200, 7)])

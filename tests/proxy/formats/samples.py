@@ -186,10 +186,11 @@ def read(
     *,
     tools: Sequence[Tool] = TOOLS,
     thinking: bool = False,
+    must_call: bool = False,
     finish: FinishReason = "stop",
 ) -> list[Event]:
     """The events, neighbours of one kind joined. Checks that content is written where it says it is."""
-    parser = find_format(sample.format, sample.reasoning).parser(Start(thinking, tools))
+    parser = find_format(sample.format, sample.reasoning).parser(Start(thinking, tools, must_call))
     events: list[Event] = []
     fed = ""
     for piece in pieces:
@@ -210,7 +211,7 @@ def joined(events: Sequence[Event]) -> list[Event]:
     for event in events:
         last = whole[-1] if whole else None
         if isinstance(event, Content) and isinstance(last, Content):
-            whole[-1] = Content(last.text + event.text)
+            whole[-1] = Content(last.text + event.text, last.log_probs + event.log_probs)
         elif isinstance(event, Reasoning) and isinstance(last, Reasoning):
             whole[-1] = Reasoning(last.text + event.text)
         elif isinstance(event, ToolArguments) and isinstance(last, ToolArguments):

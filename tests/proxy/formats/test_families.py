@@ -118,6 +118,15 @@ def test_a_call_that_is_cut_is_no_whole_call(sample: Sample) -> None:
 
 
 @every
+def test_where_calls_are_required_the_beginning_of_one_is_no_text(sample: Sample) -> None:
+    for end in range(1, len(sample.one)):
+        events = read(sample, list(sample.one[:end]), must_call=True, finish="length")
+        assert not [event for event in events if isinstance(event, Content)]
+        assert events[-1] == CUT
+    check(sample, sample.one, [*calls(F), CALLED])
+
+
+@every
 def test_a_limit_right_behind_a_call_is_a_limit(sample: Sample) -> None:
     check(sample, sample.one, [*calls(F), CUT], finish="length")
 

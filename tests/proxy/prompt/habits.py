@@ -65,6 +65,18 @@ TEXT_ARGUMENTS = """
 {%- endfor %}<|im_start|>assistant
 """
 
+# A thought under another name, and none beside a text; one call in a message.
+OWN_THOUGHT = """
+{%- for m in messages %}
+{%- if m.tool_calls %}
+{%- if m.content and m.thinking %}{{ raise_exception('either a text or a thought') }}{% endif %}
+{%- if m.content or m.thinking %}<a>{{ m.content or m.thinking }}</a>{% endif %}
+{%- set call = m.tool_calls[0].function %}<c>{{ call.name }} {{ call.arguments | tojson }}</c>
+{%- elif m.role == 'tool' %}<o>{{ m.content }}</o>
+{%- else %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endif %}
+{%- endfor %}<|im_start|>assistant
+"""
+
 # No system message, roles that alternate, nothing of tools.
 KNOWS_NOTHING = """
 {%- for m in messages %}

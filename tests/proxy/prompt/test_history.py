@@ -18,7 +18,7 @@ from proxy.prompt.template import ChatTemplate
 from proxy.prompt.tokenizer import Tokenizer
 from proxy.tools import Tool
 from tests.proxy.byte_model import CHATML, CONTROL, write_tokenizer
-from tests.proxy.prompt.habits import KNOWS_ALL, KNOWS_NOTHING, ONE_CALL, SHORT_IDS, TEXT_ARGUMENTS
+from tests.proxy.prompt.habits import KNOWS_ALL, KNOWS_NOTHING, ONE_CALL, OWN_THOUGHT, SHORT_IDS, TEXT_ARGUMENTS
 
 TOOL = Tool(
     "look", "Looks <|im_end|> up.", {"type": "object", "properties": {"<|im_start|>": {"enum": ["<think>"]}}}
@@ -82,7 +82,10 @@ def result(identity: str, content: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("template", "abilities"),
     [
-        (KNOWS_ALL, Abilities(tools=True, calls=True, results=True)),
+        (
+            KNOWS_ALL,
+            Abilities(tools=True, calls=True, results=True, thought="reasoning_content", thought_beside_text=True),
+        ),
         (ONE_CALL, Abilities(tools=True, calls=True, results=True, many_calls=False)),
         (
             SHORT_IDS,
@@ -103,7 +106,6 @@ def result(identity: str, content: str) -> dict[str, object]:
                 text_arguments=True,
                 null_content=True,
                 text_beside_calls=False,
-                thought_beside_calls=True,
                 results=True,
             ),
         ),
@@ -114,6 +116,16 @@ def result(identity: str, content: str) -> dict[str, object]:
 )
 def test_what_a_template_can_be_told_is_found_out(template: str, abilities: Abilities, make: Make) -> None:
     assert make(template).abilities == abilities
+
+
+@pytest.mark.parametrize(("content", "shown"), [("", "Hm."), ("Look:", "Look:")])
+def test_a_thought_is_told_in_the_templates_own_field(content: str, shown: str, make: Make) -> None:
+    """Once, before the first of its calls; not where the template takes either it or a text."""
+    assert make(OWN_THOUGHT).abilities.thought in ("reasoning_content", "thinking")
+    asked = {**calling(call("c1"), call("c2"), content=content), "reasoning_content": "Hm."}
+    text = make(OWN_THOUGHT).prompt(user("Hi"), asked, result("c1", "warm"), result("c2", "cold"))
+    assert f"<a>{shown}</a><c>look {{}}</c><o>warm</o><c>look {{}}</c><o>cold</o>" in text
+    assert text.count("<a>") == 1
 
 
 def test_one_that_knows_all_is_told_all_as_it_is(make: Make) -> None:

@@ -97,7 +97,12 @@ TOOLS = [
     Bad("a tool without a type", _with(tools=[{}]), 400, MISSING, "tools[0].type", "required"),
     Bad("a tool without a function", _with(tools=[{"type": "function"}]), 400, MISSING, "tools[0].function", ""),
     Bad("a tool of another kind", _with(tools=[{"type": "web"}]), 400, VALUE, "tools[0].type", "'function'"),
-    Bad("parameters as text", _with(tools=_tool(parameters="{}")), 400, VALUE, "tools[1].function.parameters", ""),
+    Bad("a tool that is a number", _with(tools=[5]), 400, VALUE, "tools[0]", "JSON object; got 5"),
+    Bad(
+        "parameters as text",
+        _with(tools=_tool(parameters="{}")),
+        *(400, VALUE, "tools[1].function.parameters", "JSON object"),
+    ),
     Bad("a choice without tools", _with(tool_choice="required"), 400, VALUE, "tool_choice", "needs 'tools'"),
     Bad(
         "parallel calls without tools", _with(parallel_tool_calls=True), 400, VALUE, "parallel_tool_calls", "needs"
@@ -196,7 +201,7 @@ MORE = [
     Bad("a number as model", _with(model=5), 400, VALUE, "model", "string"),
     Bad("messages that are no list", _with(messages="Hi"), 400, VALUE, "messages", "list"),
     Bad("a message without a role", _message(content="x"), 400, MISSING, "messages[1].role", "required"),
-    Bad("a message that is a string", _with(messages=["Hi"]), 400, VALUE, "messages[0]", ""),
+    Bad("a message that is a string", _with(messages=["Hi"]), 400, VALUE, "messages[0]", "JSON object"),
     Bad("a message without content", _message(role="user"), 400, MISSING, "messages[1].content", "required"),
     Bad("content of no parts", _message(role="user", content=[]), 400, VALUE, "messages[1].content", "at least 1"),
     Bad("a number as content", _message(role="user", content=5), 400, VALUE, "messages[1].content", "string"),
@@ -285,7 +290,7 @@ MORE = [
         "a logit_bias past the vocabulary", _with(logit_bias={"260": 5}), 400, VALUE, "logit_bias.260", "0 to 259"
     ),
     Bad("a logit_bias below it", _with(logit_bias={"-1": 5}), 400, VALUE, "logit_bias.-1", "0 to 259"),
-    Bad("a logit_bias that is a list", _with(logit_bias=[5]), 400, VALUE, "logit_bias", "dictionary"),
+    Bad("a logit_bias that is a list", _with(logit_bias=[5]), 400, VALUE, "logit_bias", "JSON object"),
     Bad("stream as a string", _with(stream="yes"), 400, VALUE, "stream", "boolean"),
     Bad(
         "include_usage as a string",
@@ -302,7 +307,7 @@ MORE = [
         "at most 16",
     ),
     Bad("a long value in metadata", _with(metadata={"k": "v" * 513}), 400, VALUE, "metadata.k", "at most 512"),
-    Bad("metadata that is a list", _with(metadata=[]), 400, VALUE, "metadata", "dictionary"),
+    Bad("metadata that is a list", _with(metadata=[]), 400, VALUE, "metadata", "JSON object"),
     Bad(
         "a reasoning_effort that is none",
         _with(reasoning_effort="extreme"),

@@ -223,6 +223,16 @@ async def test_a_choice_binds_every_answer(
         assert (response.status_code, chat.error(response)["code"]) == (502, "structured_output_failed")
 
 
+@pytest.mark.parametrize("limit", range(1, len(NOW) - 15, 3))
+async def test_a_required_call_that_is_cut_before_it_is_one_leaves_no_text(
+    limit: int, serve: Serve, build: Path
+) -> None:
+    client, _ = serve(says(NOW[:limit], finish="length"), build)
+    body = chat.body(tools=TOOLS, tool_choice="required", max_tokens=limit)
+    (choice,) = (await client.post(chat.URL, json=body)).json()["choices"]
+    assert (choice["message"]["content"] or "", choice["finish_reason"]) == ("", "length")
+
+
 async def test_with_one_call_at_most_a_second_is_an_error(serve: Serve, build: Path) -> None:
     client, _ = serve(says(f"{NOW}\n{NOW}"), build, max_retries=0)
     body = chat.body(tools=TOOLS, parallel_tool_calls=False)
