@@ -421,10 +421,10 @@ async def test_all_that_came_for_an_attempt_but_what_was_shown_is_thrown_away_wi
     """Also what came in one message behind the end of its thought's budget, and is in no answer."""
     run = play(turns("I wonder", "x", "7", size=8), number(), budget(3), thinking=True)
     run.constraint = constraint(AnswerBounds(QWEN.syntax, b'{"type":"integer"}'), True, 1)
-    await run.go()
-    assert run.metrics.retried_tokens == len("onder") + len("x")
-    assert run.metrics.received - run.metrics.retried_tokens == 3 + len("7")
-    assert run.sample.choice.tokens == 3 + len("7")
+    assert await run.go() == [Reasoning("I w"), Content("7"), Done("stop")]
+    assert run.metrics.received == len("I wonder") + len("x") + len("7")
+    assert run.metrics.retried_tokens == len("onder") + len("x"), "the thought that was shown stays"
+    assert run.sample.choice.tokens == len("I w") + len("7")
 
 
 async def test_half_a_character_at_the_end_of_a_budget_is_dropped(play: Play) -> None:
