@@ -11,10 +11,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import openvino
-import openvino_genai
-import openvino_tokenizers
-from transformers import PreTrainedTokenizerFast
+# OpenVINO would send an event over the network at each import; where this cannot be imported it does not.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+import openvino  # noqa: E402
+import openvino_genai  # noqa: E402
+import openvino_tokenizers  # noqa: E402
+from transformers import PreTrainedTokenizerFast  # noqa: E402
 
 
 def export(source: Path, tokenizer: Path, target: Path) -> None:

@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
-import openvino
-import openvino_genai as genai
 import triton_python_backend_utils as pb_utils
 from piece import Piece
 from request import Guide, Refusal, Request
+from unobserved import genai, openvino
 
 # With all three set the ids of an answer repeat, alone or in a batch (log-probs to about 1e-5); without one of
 # them they do not.

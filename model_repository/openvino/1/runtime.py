@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 import triton_python_backend_utils as pb_utils
+from unobserved import openvino
 
 # OpenVINO makes its kernels when it first meets a shape of their kind: many rows, a few, one.
 _WARM_UP = (32, 8, 1)
