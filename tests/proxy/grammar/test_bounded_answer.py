@@ -119,6 +119,7 @@ def test_128_tools_are_said_or_made_coarser_but_not_refused(family: str) -> None
         assert reader.accepts(written("f127", **said))
 
 
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("seconds", [0.5, 20])
 def test_one_tool_that_costs_too_much_leaves_the_others_exact(seconds: float) -> None:
     """It takes too long, or it has too many rules."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -84,15 +82,6 @@ REFUSED: dict[str, tuple[JSON, str]] = {
     ),
     "a draft that nobody knows": ({"$schema": "https://example.com/draft"}, "#/$schema"),
 }
-
-
-@pytest.fixture(scope="module")
-def frozen() -> Iterator[None]:
-    """To collect what other tests have left is not counted here."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("frozen")
