@@ -54,6 +54,8 @@ class Worker:
     ) -> Result:
         """What work returns; a function at the top of a module. Raises the InvalidSchema that it raises, TooCostly
         when its time is up, and WorkerDied. Work goes on when nobody waits for it any more."""
+        if self._closed:
+            raise WorkerDied
         result = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work, arguments, named)
         return cast(Result, result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import BaseModel
 from typing_extensions import NotRequired, TypedDict
 
 
@@ -113,12 +114,14 @@ class ModelList(TypedDict):
     data: list[ModelBody]
 
 
-class ErrorDetail(TypedDict):
+class ErrorDetail(BaseModel):
     message: str
     type: str
     param: str | None
     code: str
 
 
-class ErrorBody(TypedDict):
+class ErrorBody(BaseModel):
+    """A model: a route names it for each status, and FastAPI would read a TypedDict anew each time."""
+
     error: ErrorDetail

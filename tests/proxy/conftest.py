@@ -41,6 +41,8 @@ async def serve(byte_build: Path) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def close(app: FastAPI) -> None:
+            # First, or its beginning would warm up what compiles.
+            app.state.services.schemas.close()
             async with app.router.lifespan_context(app):
                 """Its end lets go of the prompt threads."""
 
