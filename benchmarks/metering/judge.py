@@ -62,13 +62,14 @@ def judge(fleet: Fleet, outcomes: Sequence[Outcome], limit: int) -> Verdict:
     found = _rows(fleet.database, verdict)
     for outcome in outcomes:
         slot = fleet.slot(outcome.number)
-        name = "cut by a SIGKILL" if _was_cut(outcome, slot, fleet.kills) else _NAMES[outcome.how]
+        name = _group(outcome, slot, fleet.kills)
         _add(verdict, name, outcome, slot, found.pop(outcome.number, None), limit)
     if found:
         verdict.wrong.append(f"rows of requests that nobody made: {sorted(found)[:5]}")
     return verdict
 
 
+_CUT, _NEAR = "cut by a SIGKILL", "the client left near a SIGKILL"
 _NAMES = {
     "answered": "answered whole",
     "failed": "the engine failed",
@@ -89,21 +90,23 @@ def _add(verdict: Verdict, name: str, outcome: Outcome, slot: Slot, row: Row | N
             verdict.wrong.append(f"request {outcome.number}: {row.ids} ids in its row, {slot.ids} were given")
     missing = slot.ids - (row.ids if row is not None else 0)
     group.most = max(group.most, missing)
-    if name != "cut by a SIGKILL" and slot.begun and (row is None or missing):
+    if name not in (_CUT, _NEAR) and slot.begun and (row is None or missing):
         verdict.wrong.append(f"request {outcome.number}, {name}: {slot.ids} ids were given, its row says {row}")
     if missing > limit:
         verdict.wrong.append(f"request {outcome.number}: {missing} ids are missing, which is more than {limit}")
 
 
-def _was_cut(outcome: Outcome, slot: Slot, kills: Iterable[Kill]) -> bool:
-    """An answer that its client had whole was not. One whose client left was, if it still ran in the engine when
-    its proxy was killed, or if its client left at about that time."""
+def _group(outcome: Outcome, slot: Slot, kills: Iterable[Kill]) -> str:
+    """An answer that its client had whole was not cut. One whose client left was, if it still ran in the engine
+    when its proxy was killed. If it had ended, but at about that time, nobody can tell which of the two came
+    first: those stand apart."""
     mine = [kill for kill in kills if kill.proxy == outcome.proxy]
-    if not mine or outcome.how != "left":
-        return bool(mine) and outcome.how == "cut"
-    return slot.ended < slot.begun or any(
-        kill.since - _JUST_BEFORE < outcome.ended < kill.until + _JUST_AFTER for kill in mine
-    )
+    if not mine or outcome.how not in ("left", "cut"):
+        return _NAMES[outcome.how]
+    if outcome.how == "cut" or slot.ended < slot.begun:
+        return _CUT
+    near = any(kill.since - _JUST_BEFORE < outcome.ended < kill.until + _JUST_AFTER for kill in mine)
+    return _NEAR if near else _NAMES["left"]
 
 
 def _rows(database: Path, verdict: Verdict) -> dict[int, Row]:
